@@ -1,0 +1,283 @@
+# ngx_http_group_module: build, test, run, install.  `make help` lists all.
+#
+#   make                      against the installed nginx (Debian: nginx-dev)
+#   make NGINX_SRC=DIR        against a source tree of nginx; builds that
+#                             nginx, too, and tests with it
+#   make WERROR=1             warnings are errors
+#   make V=1                  shows the compiler's command lines
+#   make ASAN=1               with address and undefined-behaviour sanitizers
+#
+# Everything goes to $(BUILDDIR); the source trees are not written to.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+ifdef ASAN
+BUILDDIR    ?= build/asan
+else
+BUILDDIR    ?= build
+endif
+
+# Debian's nginx-dev: the tree that the installed nginx was built from,
+# headers and configure only
+DEBIAN_SRC  := /usr/share/nginx/src
+NGINX_SRC   ?= $(DEBIAN_SRC)
+
+prefix      ?= /usr
+datadir     ?= $(prefix)/share
+MODULESDIR  ?= $(or $(shell nginx -V 2>&1 | tr ' ' '\n' \
+                 | sed -n 's/^--modules-path=//p'),$(prefix)/lib/nginx/modules)
+LUADIR      ?= $(datadir)/nginx/lua/group
+MODCONFDIR  ?= $(datadir)/nginx/modules-available
+
+MODULE      := $(BUILDDIR)/ngx_http_group_module.so
+TREE        := $(BUILDDIR)/nginx
+OBJS        := $(TREE)/objs
+
+
+# compiler: the hardening that Debian builds nginx with
+
+CC          ?= cc
+CC_OPT      ?= -g -O2 -fstack-protector-strong -Wformat \
+               -Werror=format-security -D_FORTIFY_SOURCE=2 \
+               -ffile-prefix-map=$(CURDIR)=.
+LD_OPT      ?= -Wl,-z,relro -Wl,-z,now
+
+ifdef WERROR
+GROUP_CFLAGS := -Wall -Wextra -Werror -Wno-unused-parameter
+else
+GROUP_CFLAGS := -Wno-error
+endif
+
+ifdef ASAN
+# nginx's pools would hide what the sanitizers look for: where nginx is
+# built, too, each allocation is its own.  What it does itself that is
+# undefined, such as memcpy() from NULL, is not looked for.
+CC_OPT      := -g -O1 -fsanitize=address -fno-omit-frame-pointer \
+               -DNGX_DEBUG_PALLOC=1
+LD_OPT      := -fsanitize=address,undefined
+GROUP_CFLAGS += -fsanitize=undefined -fno-sanitize-recover=undefined
+endif
+
+
+# nginx: installed, or a source tree
+
+ifeq ($(NGINX_SRC),$(DEBIAN_SRC))
+NGINX       ?= $(or $(shell command -v nginx),/usr/sbin/nginx)
+CONF_FLAGS   = . ./conf_flags && set -- "$${NGX_CONF_FLAGS[@]}"
+NGX_TARGETS := modules
+ID_FILES    := $(NGINX_SRC)/conf_flags $(NGINX_SRC)/debian/*
+else
+NGINX       ?= $(CURDIR)/$(OBJS)/nginx
+CONF_FLAGS   = set -- --with-compat --with-debug --with-threads \
+               --with-pcre-jit --with-http_ssl_module --with-http_v2_module \
+               --with-http_auth_request_module --with-http_realip_module \
+               --with-http_gunzip_module --with-http_gzip_static_module \
+               --with-http_slice_module --with-http_addition_module \
+               --with-http_sub_module --with-http_stub_status_module
+NGX_TARGETS := binary modules
+ID_FILES    :=
+endif
+
+# more arguments of nginx's configure
+NGINX_CONFIGURE ?=
+
+
+# tests
+
+TESTS       ?= $(wildcard t/*.t)
+JOBS        ?= 2
+PROVE       ?= prove
+
+
+# what is installed when it is missing; a|b: either does
+
+PACKAGES    := nginx nginx-dev gcc libc6-dev pkg-config|pkgconf \
+               libluajit2-5.1-dev|libluajit-5.1-dev libyajl-dev \
+               libexpat1-dev libssl-dev libpcre2-dev|libpcre3-dev \
+               zlib1g-dev perl libmojolicious-perl libxml-libxml-perl \
+               libnet-amazon-signature-v4-perl curl
+
+# DEPS=no: do not look, do not install
+DEPS        ?= yes
+
+
+##
+## Targets:
+
+.PHONY: all
+all: $(MODULE)              ## build the module (default)
+
+.PHONY: deps
+deps:                       ## install missing packages (Debian, apt)
+ifneq ($(DEPS),no)
+	@set -eu; missing=; \
+	have() { \
+	    test "$$(dpkg-query -W -f '$${db:Status-Status}' "$$1" \
+	             2>/dev/null)" = installed; \
+	}; \
+	if ! command -v dpkg-query >/dev/null; then \
+	    echo "deps: no dpkg here; please install what corresponds to" \
+	         "Debian's:"; \
+	    printf '    %s\n' $(foreach p,$(PACKAGES),'$(p)'); \
+	    echo "and run make again with DEPS=no"; \
+	    exit 1; \
+	fi; \
+	for names in $(foreach p,$(PACKAGES),'$(p)'); do \
+	    found=; \
+	    for name in $$(echo "$$names" | tr '|' ' '); do \
+	        if have "$$name"; then found=1; fi; \
+	    done; \
+	    test -n "$$found" || missing="$$missing $${names%%|*}"; \
+	done; \
+	if test -z "$$missing"; then exit 0; fi; \
+	echo "deps: missing:$$missing"; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "deps: no apt-get here; please install them and run make" \
+	         "again"; \
+	    exit 1; \
+	fi; \
+	sudo=; \
+	if test "$$(id -u)" != 0; then \
+	    if ! command -v sudo >/dev/null; then \
+	        echo "deps: not root and no sudo; please run as root:"; \
+	        echo "    apt-get install --no-install-recommends$$missing"; \
+	        exit 1; \
+	    fi; \
+	    sudo=sudo; \
+	fi; \
+	set -x; \
+	$$sudo apt-get update -q || \
+	    echo "deps: apt-get update failed; going on with what is known"; \
+	: "runlevel 1: a package's service is not started" ; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+	    apt-get install -q -y --no-install-recommends $$missing
+endif
+
+.PHONY: run
+run: deps                   ## build, start vendors and gateway (Ctrl-C ends)
+	@$(MAKE) --no-print-directory all
+	TEST_NGINX_BINARY='$(NGINX)' TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    perl examples/quickstart/run.pl --dir '$(BUILDDIR)/quickstart'
+
+.PHONY: test
+test: deps                  ## build, run all tests (TESTS=t/x.t: some)
+	@$(MAKE) --no-print-directory all
+	TEST_NGINX_BINARY='$(NGINX)' TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    $(if $(ASAN),TEST_GROUP_ASAN='$(shell $(CC) \
+	        -print-file-name=libasan.so)') \
+	    $(PROVE) -j$(JOBS) --timer -It/lib $(TESTS)
+
+.PHONY: unit
+unit: $(OBJS)/Makefile      ## build and run the C tests of the pure layers
+	@$(MAKE) --no-print-directory -f t/unit/unit.mk
+	@for t in t/unit/test_*.c; do \
+	    t=$${t#t/unit/test_}; \
+	    $(MAKE) --no-print-directory -f t/unit/unit.mk $${t%.c} || exit 1; \
+	done
+
+.PHONY: install
+install: all                ## install module, dialects, load_module file
+	install -d '$(DESTDIR)$(MODULESDIR)' '$(DESTDIR)$(LUADIR)/dialects' \
+	    '$(DESTDIR)$(LUADIR)/policies' '$(DESTDIR)$(MODCONFDIR)'
+	install -m 644 $(MODULE) '$(DESTDIR)$(MODULESDIR)'
+	for dir in dialects policies; do \
+	    for file in lua/$$dir/*.lua; do \
+	        test ! -f $$file || \
+	            install -m 644 $$file '$(DESTDIR)$(LUADIR)'/$$dir; \
+	    done; \
+	done
+	echo 'load_module $(MODULESDIR)/ngx_http_group_module.so;' \
+	    >'$(DESTDIR)$(MODCONFDIR)/mod-http-group.conf'
+	chmod 644 '$(DESTDIR)$(MODCONFDIR)/mod-http-group.conf'
+	@echo
+	@echo "to load it (Debian): ln -s $(MODCONFDIR)/mod-http-group.conf" \
+	      "/etc/nginx/modules-enabled/50-mod-http-group.conf"
+
+.PHONY: uninstall
+uninstall:                  ## remove what install put there
+	rm -f '$(DESTDIR)$(MODULESDIR)/ngx_http_group_module.so' \
+	    '$(DESTDIR)$(MODCONFDIR)/mod-http-group.conf'
+	rm -f $(foreach f,$(wildcard lua/dialects/*.lua lua/policies/*.lua), \
+	    '$(DESTDIR)$(LUADIR)/$(f:lua/%=%)')
+	-rmdir '$(DESTDIR)$(LUADIR)/dialects' '$(DESTDIR)$(LUADIR)/policies' \
+	    '$(DESTDIR)$(LUADIR)' 2>/dev/null
+
+.PHONY: clean
+clean:                      ## remove everything that was built
+	rm -rf '$(BUILDDIR)'
+
+.PHONY: help
+help:                       ## this list
+	@sed -n 's/^\([a-z]*\):.*##/  make \1@/p' $(firstword $(MAKEFILE_LIST)) \
+	    | awk -F@ '{ printf "%-18s%s\n", $$1, $$2 }'
+	@echo
+	@sed -n 's/^#   make /  make /p; s/^#      */                           /p' \
+	    $(firstword $(MAKEFILE_LIST))
+
+
+# what the configuration was made with: changes only when it differs, so
+# that another compiler flag, or another nginx, configures and builds anew
+
+define SETTINGS
+src: $(NGINX_SRC)
+cc: $(CC)
+cc_opt: $(CC_OPT)
+ld_opt: $(LD_OPT)
+group_cflags: $(GROUP_CFLAGS)
+configure: $(NGINX_CONFIGURE)
+dialects: $(LUADIR)/dialects
+luajit: $(LUAJIT_INC) $(LUAJIT_LIB)
+yajl: $(YAJL_INC) $(YAJL_LIB)
+expat: $(EXPAT_INC) $(EXPAT_LIB)
+libcrypto: $(LIBCRYPTO_INC) $(LIBCRYPTO_LIB)
+endef
+
+export SETTINGS
+
+.PHONY: FORCE
+FORCE:
+
+$(BUILDDIR)/settings: FORCE
+	@mkdir -p $(BUILDDIR)
+	@{ printf '%s\n' "$$SETTINGS"; \
+	   cat $(NGINX_SRC)/src/core/nginx.h $(ID_FILES) 2>/dev/null \
+	       | cksum; } >$@.new
+	@if cmp -s $@ $@.new; then rm $@.new; else mv $@.new $@; fi
+
+# nginx's configure wants to write next to itself: a tree of links
+
+$(OBJS)/Makefile: config config.make $(BUILDDIR)/settings
+	@if ! test -f '$(NGINX_SRC)/src/core/nginx.h'; then \
+	    echo "no nginx headers in $(NGINX_SRC): run 'make deps'," \
+	         "or set NGINX_SRC to a source tree of nginx" >&2; \
+	    exit 1; \
+	fi
+	@echo "configuring for nginx in $(NGINX_SRC)"
+	@rm -rf '$(TREE)'
+	@mkdir -p '$(OBJS)'
+	@for file in '$(abspath $(NGINX_SRC))'/*; do \
+	    case $${file##*/} in \
+	        objs|Makefile) ;; \
+	        *) ln -s "$$file" '$(TREE)' ;; \
+	    esac \
+	done
+	@cd '$(TREE)' && CC='$(CC)' CC_OPT='$(CC_OPT)' LD_OPT='$(LD_OPT)' \
+	    NGX_HTTP_GROUP_CFLAGS='$(GROUP_CFLAGS)' \
+	    NGX_HTTP_GROUP_DIALECT_PATH='$(LUADIR)/dialects' \
+	    bash -ec '$(CONF_FLAGS); ./configure "$$@" \
+	        --with-cc-opt="$$CC_OPT" --with-ld-opt="$$LD_OPT" \
+	        --add-dynamic-module="$(CURDIR)" $(NGINX_CONFIGURE) \
+	        >objs/configure.log 2>&1' \
+	    || { sed -n '/ngx_http_group/,$$p' objs/configure.log >&2; \
+	         rm -f objs/Makefile; exit 1; }
+	@rm -f '$(TREE)/Makefile'
+
+# nginx's Makefile knows the sources and headers: it is always asked
+
+$(MODULE): $(OBJS)/Makefile FORCE
+	@+$(MAKE) $(if $(V),,-s) --no-print-directory -C '$(TREE)' -f objs/Makefile \
+	    $(NGX_TARGETS)
+	@if ! cmp -s '$(OBJS)/ngx_http_group_module.so' $@; then \
+	    cp '$(OBJS)/ngx_http_group_module.so' $@ && echo "built $@"; \
+	fi

@@ -1,0 +1,755 @@
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_group_field.h"
+#include "ngx_group_json.h"
+#include "ngx_group_text.h"
+#include "ngx_group_xml.h"
+
+
+static ngx_int_t ngx_group_encode_fields(ngx_group_translation_t *t,
+    ngx_array_t *fields, ngx_group_value_t *in, ngx_group_value_t *out,
+    ngx_group_at_t *at);
+static ngx_int_t ngx_group_encode_absent(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_group_at_t *at, ngx_group_value_t **out);
+static ngx_int_t ngx_group_encode_value(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
+    ngx_group_value_t **out);
+static ngx_int_t ngx_group_encode_array(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
+    ngx_group_value_t **out);
+static ngx_int_t ngx_group_encode_scalar(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
+    ngx_group_value_t **out);
+static ngx_int_t ngx_group_encode_id(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_str_t *id);
+static ngx_int_t ngx_group_encode_ref(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_str_t *owner, ngx_str_t *id);
+static ngx_int_t ngx_group_encode_missing(ngx_pool_t *pool,
+    ngx_array_t *fields, ngx_uint_t depth, ngx_str_t *prefix,
+    ngx_group_value_t *in, ngx_array_t *lost);
+static ngx_uint_t ngx_group_encode_carries(ngx_array_t *fields,
+    ngx_uint_t depth, ngx_str_t *prefix, ngx_str_t *key,
+    ngx_group_field_t **found);
+static ngx_uint_t ngx_group_encode_empty(ngx_group_value_t *value);
+static ngx_int_t ngx_group_encode_lose(ngx_pool_t *pool, ngx_str_t *prefix,
+    ngx_str_t *key, ngx_array_t *lost);
+
+
+ngx_int_t
+ngx_group_encode(ngx_group_translation_t *t, ngx_array_t *fields,
+    ngx_group_value_t *in, ngx_group_value_t *out)
+{
+    return ngx_group_encode_fields(t, fields, in, out, NULL);
+}
+
+
+static ngx_int_t
+ngx_group_encode_fields(ngx_group_translation_t *t, ngx_array_t *fields,
+    ngx_group_value_t *in, ngx_group_value_t *out, ngx_group_at_t *at)
+{
+    ngx_int_t           rc;
+    ngx_uint_t          i;
+    ngx_group_field_t  *field;
+    ngx_group_value_t  *value, *result;
+
+    field = fields->elts;
+
+    for (i = 0; i < fields->nelts; i++) {
+
+        if (t->request ? field[i].read_only : field[i].write_only) {
+            continue;
+        }
+
+        if (field[i].constant) {
+            result = ngx_group_value_copy(t->pool, field[i].constant);
+            if (result == NULL) {
+                return NGX_ERROR;
+            }
+
+        } else if (field[i].nfrom == 0
+                   && field[i].type == NGX_GROUP_FIELD_OBJECT)
+        {
+            /* a wrapper: the vendor's nesting, not ours */
+
+            result = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+
+            if (result == NULL
+                || ngx_group_encode_fields(t, field[i].fields, in, result, at)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+        } else {
+            value = ngx_group_field_get(&field[i], in);
+
+            rc = value ? ngx_group_encode_value(t, &field[i], value, at,
+                                                &result)
+                       : ngx_group_encode_absent(t, &field[i], at, &result);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            if (rc == NGX_DECLINED) {
+                continue;
+            }
+        }
+
+        result->key = field[i].name;
+        ngx_group_value_push(out, result);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * What is absent: a request must say so when the upstream requires it, an
+ * answer has the vendor's default.
+ */
+
+static ngx_int_t
+ngx_group_encode_absent(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_group_at_t *at, ngx_group_value_t **out)
+{
+    u_char     *p;
+    ngx_tm_t    tm;
+    ngx_str_t   text;
+
+    if (!t->request && field->now) {
+
+        p = ngx_pnalloc(t->pool, sizeof("1970-01-01T00:00:00Z") - 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_gmtime(t->now, &tm);
+
+        text.data = p;
+        text.len = ngx_sprintf(p, "%4d-%02d-%02dT%02d:%02d:%02dZ",
+                               tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                               tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec)
+                   - p;
+
+        *out = ngx_group_value_string(t->pool, &text);
+        return (*out == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
+    if (!t->request && field->preset) {
+        *out = ngx_group_value_copy(t->pool, field->preset);
+        return (*out == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
+    if (!t->request && field->null) {
+        *out = ngx_group_value_create(t->pool, NGX_GROUP_NULL);
+        return (*out == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
+    if (field->required
+        && ngx_group_field_problem(t, at, field, "missing", INT64_MIN)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_group_encode_value(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_group_value_t *in, ngx_group_at_t *at, ngx_group_value_t **out)
+{
+    ngx_group_at_t  here;
+
+    here.parent = at;
+    here.name = &field->path;
+    here.index = 0;
+
+    switch (field->type) {
+
+    case NGX_GROUP_FIELD_OBJECT:
+
+        if (in->type != NGX_GROUP_OBJECT) {
+            break;
+        }
+
+        *out = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+        if (*out == NULL) {
+            return NGX_ERROR;
+        }
+
+        return ngx_group_encode_fields(t, field->fields, in, *out, &here);
+
+    case NGX_GROUP_FIELD_ARRAY:
+
+        if (in->type != NGX_GROUP_ARRAY) {
+            break;
+        }
+
+        return ngx_group_encode_array(t, field, in, &here, out);
+
+    default:
+        return ngx_group_encode_scalar(t, field, in, at, out);
+    }
+
+    if (ngx_group_field_problem(t, at, field, "type", INT64_MIN) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_group_encode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_group_value_t *in, ngx_group_at_t *at, ngx_group_value_t **out)
+{
+    ngx_int_t           rc;
+    ngx_group_at_t      here;
+    ngx_group_value_t  *item, *value, *result;
+
+    rc = ngx_group_field_count(t, at->parent, field, in->u.items.n);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    *out = ngx_group_value_create(t->pool, NGX_GROUP_ARRAY);
+    if (*out == NULL) {
+        return NGX_ERROR;
+    }
+
+    here.parent = at;
+    here.name = NULL;
+    here.index = 0;
+
+    for (item = in->u.items.first; item; item = item->next, here.index++) {
+
+        if (field->item) {
+            value = ngx_group_field_get(field->item, item);
+
+            rc = value ? ngx_group_encode_value(t, field->item, value, &here,
+                                                &result)
+                       : NGX_DECLINED;
+
+            if (value == NULL
+                && ngx_group_field_problem(t, &here, field->item, "missing",
+                                           INT64_MIN)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            if (rc == NGX_DECLINED) {
+                continue;
+            }
+
+        } else {
+            result = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+
+            if (result == NULL
+                || ngx_group_encode_fields(t, field->fields, item, result,
+                                           &here)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        ngx_group_value_push(*out, result);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_encode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_group_value_t *in, ngx_group_at_t *at, ngx_group_value_t **out)
+{
+    ngx_int_t      rc;
+    ngx_uint_t     i;
+    ngx_keyval_t  *kv;
+
+    rc = ngx_group_field_check(t, at, field, in);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (field->type == NGX_GROUP_FIELD_ANY) {
+        *out = ngx_group_value_copy(t->pool, in);
+        return (*out == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
+    *out = ngx_palloc(t->pool, sizeof(ngx_group_value_t));
+    if (*out == NULL) {
+        return NGX_ERROR;
+    }
+
+    **out = *in;
+    (*out)->next = NULL;
+
+    if (field->type == NGX_GROUP_FIELD_ID
+        || field->type == NGX_GROUP_FIELD_MEMBER_ID)
+    {
+        return ngx_group_encode_id(t, field, &(*out)->u.text);
+    }
+
+    if (field->values && in->type == NGX_GROUP_STRING) {
+        kv = field->values->elts;
+
+        for (i = 0; i < field->values->nelts; i++) {
+            if (ngx_group_str_eq(&in->u.text, &kv[i].value)) {
+                (*out)->u.text = kv[i].key;
+                break;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_encode_id(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_str_t *id)
+{
+    u_char      *slash;
+    ngx_str_t    owner, bare;
+    ngx_uint_t   form, upstream;
+
+    if (field->type == NGX_GROUP_FIELD_MEMBER_ID) {
+        form = t->dialect->member_id;
+        upstream = t->member_id;
+
+    } else {
+        form = t->dialect->id;
+        upstream = t->id;
+    }
+
+    owner = t->owner;
+    bare = *id;
+
+    if (field->ref && field->type == NGX_GROUP_FIELD_MEMBER_ID) {
+        slash = ngx_strlchr(bare.data, bare.data + bare.len, '/');
+
+        if (slash && slash != bare.data && slash + 1 < bare.data + bare.len) {
+            owner.data = bare.data;
+            owner.len = slash - bare.data;
+
+            bare.len -= owner.len + 1;
+            bare.data = slash + 1;
+        }
+    }
+
+    if (t->client
+        && ngx_group_id_encode(t->pool, form, upstream, &bare, &bare)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *id = bare;
+
+    if (field->ref) {
+        return ngx_group_encode_ref(t, field, &owner, id);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_encode_ref(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_str_t *owner, ngx_str_t *id)
+{
+    u_char             *p;
+    size_t              len;
+    ngx_str_t           owner_text, id_text, *text;
+    ngx_uint_t          i, n;
+    ngx_group_piece_t  *piece;
+
+    if (ngx_group_percent_encode(t->pool, owner, &owner_text) != NGX_OK
+        || ngx_group_percent_encode(t->pool, id, &id_text) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    piece = field->ref->elts;
+    n = field->ref->nelts;
+    len = 0;
+    p = NULL;
+
+    /* first the length, then the text */
+
+    for (i = 0; i < 2 * n; i++) {
+
+        text = &piece[i % n].text;
+
+        if (piece[i % n].param) {
+            text = ngx_group_str_is(text, "origin") ? &t->origin
+                   : ngx_group_str_is(text, "base") ? &t->base_path
+                   : ngx_group_str_is(text, "owner") ? &owner_text
+                   : &id_text;
+        }
+
+        if (i < n) {
+            len += text->len;
+            continue;
+        }
+
+        if (p == NULL) {
+            p = ngx_pnalloc(t->pool, len);
+            if (p == NULL) {
+                return NGX_ERROR;
+            }
+
+            id->data = p;
+            id->len = len;
+        }
+
+        p = ngx_cpymem(p, text->data, text->len);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_encode_lost(ngx_pool_t *pool, ngx_array_t *fields,
+    ngx_group_value_t *in, ngx_array_t *lost)
+{
+    ngx_str_t  prefix;
+
+    ngx_str_null(&prefix);
+
+    return ngx_group_encode_missing(pool, fields, 0, &prefix, in, lost);
+}
+
+
+/*
+ * "depth" components of the fields' paths are behind us.  Where a resource
+ * lives and what it is called by are addresses: the path carries them.
+ */
+
+static ngx_int_t
+ngx_group_encode_missing(ngx_pool_t *pool, ngx_array_t *fields,
+    ngx_uint_t depth, ngx_str_t *prefix, ngx_group_value_t *in,
+    ngx_array_t *lost)
+{
+    ngx_str_t           name;
+    ngx_array_t        *inner;
+    ngx_uint_t          below;
+    ngx_group_field_t  *field;
+    ngx_group_value_t  *v, *item;
+
+    for (v = in->u.items.first; v; v = v->next) {
+
+        if (ngx_group_encode_empty(v) || ngx_group_str_is(&v->key, "id")
+            || ngx_group_str_is(&v->key, "group_id")
+            || ngx_group_str_is(&v->key, "owner")
+            || ngx_group_str_is(&v->key, "ref"))
+        {
+            continue;
+        }
+
+        field = NULL;
+
+        if (!ngx_group_encode_carries(fields, depth, prefix, &v->key, &field))
+        {
+            if (ngx_group_encode_lose(pool, prefix, &v->key, lost) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        /* a field for a part of it, or for all of it with fields of its own */
+
+        if (field && field->nfrom > depth + 1) {
+            inner = fields;
+            below = depth + 1;
+
+        } else if (field && field->fields) {
+            inner = field->fields;
+            below = 0;
+
+        } else {
+            continue;
+        }
+
+        name.len = prefix->len + (prefix->len ? 1 : 0) + v->key.len;
+        name.data = ngx_pnalloc(pool, name.len);
+        if (name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_sprintf(name.data, "%V%s%V", prefix, prefix->len ? "." : "",
+                           &v->key);
+
+        if (v->type == NGX_GROUP_OBJECT) {
+            if (ngx_group_encode_missing(pool, inner, below, &name, v, lost)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+        } else if (v->type == NGX_GROUP_ARRAY) {
+
+            for (item = v->u.items.first; item; item = item->next) {
+                if (item->type == NGX_GROUP_OBJECT
+                    && ngx_group_encode_missing(pool, inner, below, &name,
+                                                item, lost)
+                       != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_group_encode_carries(ngx_array_t *fields, ngx_uint_t depth,
+    ngx_str_t *prefix, ngx_str_t *key, ngx_group_field_t **found)
+{
+    ngx_uint_t          i;
+    ngx_group_field_t  *field;
+
+    if (fields == NULL) {
+        return 0;
+    }
+
+    field = fields->elts;
+
+    for (i = 0; i < fields->nelts; i++) {
+
+        if (field[i].nfrom == 0) {
+            if (field[i].type == NGX_GROUP_FIELD_OBJECT
+                && ngx_group_encode_carries(field[i].fields, depth, prefix,
+                                            key, found))
+            {
+                return 1;
+            }
+
+            continue;
+        }
+
+        if (field[i].read_only || field[i].nfrom <= depth
+            || !ngx_group_str_eq(&field[i].from[depth], key))
+        {
+            continue;
+        }
+
+        if (depth && !ngx_group_str_eq(&field[i].from[0], prefix)) {
+            continue;
+        }
+
+        *found = &field[i];
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_group_encode_empty(ngx_group_value_t *value)
+{
+    switch (value->type) {
+
+    case NGX_GROUP_NULL:
+        return 1;
+
+    case NGX_GROUP_STRING:
+        return value->u.text.len == 0;
+
+    case NGX_GROUP_ARRAY:
+    case NGX_GROUP_OBJECT:
+        return value->u.items.n == 0;
+
+    default:
+        return 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_group_encode_lose(ngx_pool_t *pool, ngx_str_t *prefix, ngx_str_t *key,
+    ngx_array_t *lost)
+{
+    ngx_str_t   name, *s;
+    ngx_uint_t  i;
+
+    name.len = prefix->len + (prefix->len ? 1 : 0) + key->len;
+    name.data = ngx_pnalloc(pool, name.len);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(name.data, "%V%s%V", prefix, prefix->len ? "." : "",
+                       key);
+
+    s = lost->elts;
+
+    for (i = 0; i < lost->nelts; i++) {
+        if (ngx_group_str_eq(&s[i], &name)) {
+            return NGX_OK;
+        }
+    }
+
+    s = ngx_array_push(lost);
+    if (s == NULL) {
+        return NGX_ERROR;
+    }
+
+    *s = name;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_query_write(ngx_pool_t *pool, ngx_group_value_t *query,
+    ngx_str_t *args)
+{
+    u_char             *p;
+    size_t              len;
+    ngx_str_t           key, text, *s;
+    ngx_uint_t          n;
+    ngx_array_t         parts;
+    ngx_group_value_t  *v;
+
+    if (ngx_array_init(&parts, pool, 8, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    len = 0;
+
+    for (v = query->u.items.first; v; v = v->next) {
+
+        switch (v->type) {
+
+        case NGX_GROUP_STRING:
+        case NGX_GROUP_NUMBER:
+            text = v->u.text;
+            break;
+
+        case NGX_GROUP_BOOLEAN:
+            ngx_str_set(&text, "false");
+            if (v->u.flag) {
+                ngx_str_set(&text, "true");
+            }
+
+            break;
+
+        default:
+            continue;
+        }
+
+        key = v->key;
+
+        s = ngx_array_push_n(&parts, 2);
+
+        if (s == NULL || ngx_group_percent_encode(pool, &key, &s[0]) != NGX_OK
+            || ngx_group_percent_encode(pool, &text, &s[1]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        len += s[0].len + s[1].len + 2;
+    }
+
+    ngx_str_null(args);
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    args->data = p;
+    s = parts.elts;
+
+    for (n = 0; n < parts.nelts; n += 2) {
+        p = ngx_sprintf(p, "%s%V=%V", n ? "&" : "", &s[n], &s[n + 1]);
+    }
+
+    args->len = p - args->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_write(ngx_pool_t *pool, ngx_group_format_e format,
+    ngx_group_value_t *value, ngx_str_t *out)
+{
+    switch (format) {
+
+    case NGX_GROUP_FORMAT_JSON:
+        return ngx_group_json_encode(pool, value, out);
+
+    case NGX_GROUP_FORMAT_XML:
+        return ngx_group_xml_encode(pool, value, out);
+
+    default:
+        *out = value->u.text;
+        return NGX_OK;
+    }
+}
+
+
+ngx_int_t
+ngx_group_read(ngx_pool_t *pool, ngx_group_format_e format,
+    ngx_group_limits_t *limits, ngx_str_t *in, ngx_group_value_t **value,
+    ngx_str_t *error)
+{
+    if (format == NGX_GROUP_FORMAT_XML) {
+        return ngx_group_xml_decode(pool, limits, in, value, error);
+    }
+
+    return ngx_group_json_decode(pool, limits, in, value, error);
+}
+
+
+ngx_int_t
+ngx_group_media_type(ngx_group_dialect_t *dialect, ngx_str_t *content_type)
+{
+    size_t       len;
+    ngx_str_t   *type;
+    ngx_uint_t   i;
+
+    for (len = 0; len < content_type->len; len++) {
+        if (content_type->data[len] == ';' || content_type->data[len] == ' '
+            || content_type->data[len] == '\t')
+        {
+            break;
+        }
+    }
+
+    type = dialect->accept.elts;
+
+    for (i = 0; i < dialect->accept.nelts; i++) {
+        if (type[i].len == len
+            && ngx_strncasecmp(type[i].data, content_type->data, len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}

@@ -1,0 +1,609 @@
+
+/*
+ * One upstream call: a subrequest to the client's own URI, so that it finds the
+ * same location and the location's own proxy_pass carries it, with its TLS,
+ * keepalive, retries and timeouts.  What it carries is set just before the
+ * content phase, and what comes back is taken out of the filter chain.
+ */
+
+
+#include "ngx_http_group_module.h"
+
+
+#define NGX_HTTP_GROUP_HEADERS   20
+#define NGX_HTTP_GROUP_ANSWER    4096
+
+
+static ngx_int_t ngx_http_group_call_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_group_call_headers(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+static ngx_uint_t ngx_http_group_call_drops(ngx_table_elt_t *h);
+static ngx_table_elt_t *ngx_http_group_call_header(ngx_http_request_t *sr,
+    char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_group_call_body(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+static ngx_int_t ngx_http_group_call_grow(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call, size_t need);
+
+
+typedef struct {
+    ngx_str_t   name;
+    ngx_uint_t  method;
+} ngx_http_group_method_t;
+
+
+static ngx_http_group_method_t  ngx_http_group_methods[] = {
+    { ngx_string("GET"), NGX_HTTP_GET },
+    { ngx_string("POST"), NGX_HTTP_POST },
+    { ngx_string("PUT"), NGX_HTTP_PUT },
+    { ngx_string("PATCH"), NGX_HTTP_PATCH },
+    { ngx_string("DELETE"), NGX_HTTP_DELETE },
+    { ngx_null_string, NGX_HTTP_UNKNOWN }
+};
+
+
+/*
+ * Headers of the client's that are not for the upstream: who the client is,
+ * what is about its own body, connection and representation, and what would
+ * make the upstream's answer another than the whole of what was asked for.
+ */
+
+static ngx_str_t  ngx_http_group_dropped[] = {
+    ngx_string("authorization"),
+    ngx_string("proxy-authorization"),
+    ngx_string("cookie"),
+    ngx_string("accept"),
+    ngx_string("accept-charset"),
+    ngx_string("accept-encoding"),
+    ngx_string("connection"),
+    ngx_string("date"),
+    ngx_string("digest"),
+    ngx_string("expect"),
+    ngx_string("keep-alive"),
+    ngx_string("proxy-connection"),
+    ngx_string("range"),
+    ngx_string("te"),
+    ngx_string("trailer"),
+    ngx_string("transfer-encoding"),
+    ngx_string("upgrade"),
+    ngx_string("x-http-method"),
+    ngx_string("x-http-method-override"),
+    ngx_string("x-method-override"),
+    ngx_null_string
+};
+
+
+static ngx_str_t  ngx_http_group_dropped_prefixes[] = {
+    ngx_string("content-"),
+    ngx_string("if-"),
+    ngx_string("x-amz-"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
+{
+    ngx_http_request_t          *sr;
+    ngx_http_post_subrequest_t  *ps;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "group call \"%V %V\" body:%uz", &call->method, &call->path,
+                   call->body.len);
+
+    call->request = r;
+
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    if (ps == NULL) {
+        return NGX_ERROR;
+    }
+
+    ps->handler = ngx_http_group_call_done;
+    ps->data = call;
+
+    /*
+     * In the background: it does not take its turn at the client's
+     * connection, where nothing of it is ever sent.
+     */
+
+    if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_BACKGROUND)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* the location is the client's, limit_except included */
+
+    sr->method = r->method;
+
+    return ngx_http_group_call_headers(sr, call);
+}
+
+
+ngx_http_group_call_t *
+ngx_http_group_call_of(ngx_http_request_t *r)
+{
+    /* unlike a ctx this outlives an internal redirect: X-Accel-Redirect */
+
+    if (r == r->main || r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_http_group_call_done)
+    {
+        return NULL;
+    }
+
+    return r->post_subrequest->data;
+}
+
+
+static ngx_int_t
+ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_http_group_call_t *call = data;
+
+    ngx_int_t                   n;
+    ngx_http_request_t         *r;
+    ngx_http_upstream_state_t  *state;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "group call done: %i status:%ui complete:%d again:%d",
+                   rc, call->status, (int) call->complete, (int) call->done);
+
+    /* nginx may finalize a subrequest more than once */
+
+    if (call->done) {
+        return NGX_OK;
+    }
+
+    call->done = 1;
+    call->rc = rc;
+    call->upstream = (sr->upstream != NULL);
+
+    r = call->request;
+
+    /* $upstream_addr and the like are the client's request's in a log */
+
+    if (sr->upstream_states && sr->upstream_states->nelts) {
+
+        if (r->upstream_states == NULL) {
+            r->upstream_states = sr->upstream_states;
+
+        } else {
+            n = sr->upstream_states->nelts;
+
+            state = ngx_array_push_n(r->upstream_states, n + 1);
+
+            if (state) {
+                ngx_memzero(state, sizeof(ngx_http_upstream_state_t));
+                ngx_memcpy(state + 1, sr->upstream_states->elts,
+                           n * sizeof(ngx_http_upstream_state_t));
+            }
+        }
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    (void) ngx_http_post_request(r, NULL);
+
+    /* errors are answered by the client's request, in the client's dialect */
+
+    return NGX_OK;
+}
+
+
+/* a list of its own: the client's must not be written to */
+
+static ngx_int_t
+ngx_http_group_call_headers(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call)
+{
+    u_char              *name;
+    ngx_uint_t           i;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h, *to;
+    ngx_http_request_t  *r;
+    ngx_group_header_t  *header;
+
+    r = call->request;
+
+    ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
+
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.keep_alive_n = -1;
+    sr->headers_in.server = r->headers_in.server;
+    sr->headers_in.user_agent = r->headers_in.user_agent;
+    sr->headers_in.referer = r->headers_in.referer;
+#if (NGX_HTTP_X_FORWARDED_FOR)
+    sr->headers_in.x_forwarded_for = r->headers_in.x_forwarded_for;
+#endif
+
+    if (ngx_list_init(&sr->headers_in.headers, sr->pool,
+                      NGX_HTTP_GROUP_HEADERS, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_group_call_drops(&h[i])) {
+            continue;
+        }
+
+        to = ngx_list_push(&sr->headers_in.headers);
+        if (to == NULL) {
+            return NGX_ERROR;
+        }
+
+        *to = h[i];
+
+        if (r->headers_in.host == &h[i]) {
+            sr->headers_in.host = to;
+        }
+    }
+
+    if (ngx_http_group_call_header(sr, "Accept", &call->accept) == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (call->body.len
+        && ngx_http_group_call_header(sr, "Content-Type", &call->media_type)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (call->headers == NULL) {
+        return ngx_http_group_call_body(sr, call);
+    }
+
+    header = call->headers->elts;
+
+    for (i = 0; i < call->headers->nelts; i++) {
+
+        name = ngx_pnalloc(sr->pool, header[i].name.len + 1);
+        if (name == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_cpystrn(name, header[i].name.data, header[i].name.len + 1);
+
+        h = ngx_http_group_call_header(sr, (char *) name, &header[i].value);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_group_header_is(h, "authorization")) {
+            sr->headers_in.authorization = h;
+        }
+    }
+
+    return ngx_http_group_call_body(sr, call);
+}
+
+
+static ngx_uint_t
+ngx_http_group_call_drops(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    for (name = ngx_http_group_dropped; name->len; name++) {
+        if (h->key.len == name->len
+            && ngx_memcmp(h->lowcase_key, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    for (name = ngx_http_group_dropped_prefixes; name->len; name++) {
+        if (h->key.len > name->len
+            && ngx_memcmp(h->lowcase_key, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_group_call_header(ngx_http_request_t *sr, char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+
+    /* modules read header values as C strings */
+
+    h->value.data = ngx_pnalloc(sr->pool, value->len + 1);
+    h->lowcase_key = ngx_pnalloc(sr->pool, h->key.len);
+
+    if (h->value.data == NULL || h->lowcase_key == NULL) {
+        return NULL;
+    }
+
+    (void) ngx_cpystrn(h->value.data, value->data, value->len + 1);
+    h->value.len = value->len;
+
+    h->hash = ngx_hash_strlow(h->lowcase_key, h->key.data, h->key.len);
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_http_group_call_body(ngx_http_request_t *sr, ngx_http_group_call_t *call)
+{
+    u_char                   len[NGX_OFF_T_LEN];
+    ngx_buf_t               *b;
+    ngx_str_t                value;
+    ngx_http_request_body_t *rb;
+
+    /* there is always one, so that nobody reads the client's again */
+
+    rb = ngx_pcalloc(sr->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->request_body = rb;
+
+    /* a method that usually has a body says so when it has none */
+
+    if (call->body.len == 0 && !ngx_group_str_is(&call->method, "POST")
+        && !ngx_group_str_is(&call->method, "PUT")
+        && !ngx_group_str_is(&call->method, "PATCH"))
+    {
+        return NGX_OK;
+    }
+
+    value.data = len;
+    value.len = ngx_sprintf(len, "%uz", call->body.len) - len;
+
+    sr->headers_in.content_length = ngx_http_group_call_header(sr,
+                                                  "Content-Length", &value);
+    if (sr->headers_in.content_length == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (call->body.len == 0) {
+        return NGX_OK;
+    }
+
+    b = ngx_calloc_buf(sr->pool);
+    rb->bufs = ngx_alloc_chain_link(sr->pool);
+
+    if (b == NULL || rb->bufs == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* a retry sends from "start" again */
+
+    b->start = call->body.data;
+    b->pos = b->start;
+    b->last = b->start + call->body.len;
+    b->end = b->last;
+    b->memory = 1;
+    b->last_buf = 1;
+
+    rb->buf = b;
+    rb->bufs->buf = b;
+    rb->bufs->next = NULL;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_group_call_handler(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call)
+{
+    u_char                   *p;
+    ngx_http_group_method_t  *m;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "group call handler \"%V %V\"", &call->method, &call->path);
+
+    for (m = ngx_http_group_methods; m->name.len; m++) {
+        if (ngx_group_str_eq(&m->name, &call->method)) {
+            break;
+        }
+    }
+
+    /* a retry of a non-idempotent request is judged by the method */
+
+    sr->method = m->method;
+    sr->method_name = call->method;
+
+    /* only now: client_max_body_size was checked against the client's */
+
+    sr->headers_in.content_length_n = sr->headers_in.content_length
+                                      ? (off_t) call->body.len : -1;
+
+    sr->unparsed_uri = call->path;
+
+    if (call->args.len) {
+        sr->unparsed_uri.len = call->path.len + 1 + call->args.len;
+
+        p = ngx_pnalloc(sr->pool, sr->unparsed_uri.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        sr->unparsed_uri.data = p;
+        (void) ngx_sprintf(p, "%V?%V", &call->path, &call->args);
+    }
+
+    /*
+     * "proxy_pass http://name" sends the URI as it is here; where proxy_pass
+     * has a path of its own this one is put behind it, escaped, and without
+     * its first slash "http://name/" is the root.
+     */
+
+    sr->valid_unparsed_uri = 1;
+    sr->valid_location = 0;
+    sr->quoted_uri = 1;
+
+    sr->uri = call->uri;
+
+    if (sr->uri.len > 1) {
+        sr->uri.data++;
+        sr->uri.len--;
+    }
+
+    sr->args = call->args;
+    ngx_http_set_exten(sr);
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_group_call_header_filter(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call)
+{
+    ngx_str_t  *encoding;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "group call header filter: %ui length:%O",
+                   sr->headers_out.status, sr->headers_out.content_length_n);
+
+    call->status = sr->headers_out.status;
+    call->answer_type = sr->headers_out.content_type;
+    call->answer_headers = &sr->headers_out.headers;
+
+    if (sr->headers_out.content_encoding) {
+        encoding = &sr->headers_out.content_encoding->value;
+
+        call->encoded = !(encoding->len == 8
+                          && ngx_strncasecmp(encoding->data,
+                                             (u_char *) "identity", 8) == 0);
+    }
+
+    if (sr->headers_out.content_length_n > 0) {
+
+        if ((uint64_t) sr->headers_out.content_length_n > call->limit) {
+            call->too_large = 1;
+
+        } else if (ngx_http_group_call_grow(sr, call,
+                                  (size_t) sr->headers_out.content_length_n)
+                   != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    sr->filter_need_in_memory = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_group_call_body_filter(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call, ngx_chain_t *in)
+{
+    size_t        len;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            len = b->last - b->pos;
+
+            if (len > call->limit - call->answer.len) {
+                call->too_large = 1;
+            }
+
+            if (!call->too_large && len) {
+
+                if (ngx_http_group_call_grow(sr, call, len) != NGX_OK) {
+                    return NGX_ERROR;
+                }
+
+                ngx_memcpy(call->answer.data + call->answer.len, b->pos, len);
+                call->answer.len += len;
+            }
+
+            /* or the upstream's buffers are never free again */
+
+            b->pos = b->last;
+        }
+
+        if (b->in_file) {
+            b->file_pos = b->file_last;
+        }
+
+        if (b->last_buf || b->last_in_chain) {
+            call->complete = 1;
+        }
+    }
+
+    return call->too_large ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_group_call_grow(ngx_http_request_t *sr, ngx_http_group_call_t *call,
+    size_t need)
+{
+    size_t   size;
+    u_char  *p;
+
+    if (call->size - call->answer.len >= need) {
+        return NGX_OK;
+    }
+
+    size = call->size ? call->size : NGX_HTTP_GROUP_ANSWER;
+
+    if (call->size == 0 && call->answer.len == 0
+        && sr->headers_out.content_length_n > 0)
+    {
+        size = need;
+    }
+
+    while (size - call->answer.len < need) {
+        size *= 2;
+    }
+
+    p = ngx_pnalloc(sr->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (call->answer.len) {
+        ngx_memcpy(p, call->answer.data, call->answer.len);
+        ngx_pfree(sr->pool, call->answer.data);
+    }
+
+    call->answer.data = p;
+    call->size = size;
+
+    return NGX_OK;
+}

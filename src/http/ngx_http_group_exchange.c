@@ -1,0 +1,337 @@
+
+/*
+ * The way of one request from its body to its answer.  Each step either goes
+ * on to the next, waits (the phases are run again when there is something to go
+ * on with), or ends with an answer.
+ */
+
+
+#include "ngx_http_group_module.h"
+
+
+static ngx_int_t ngx_http_group_prepare(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_policy_start(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_policy_answer(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static void ngx_http_group_policy_result(ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t **doc, ngx_uint_t member);
+static ngx_int_t ngx_http_group_policy_var(void *data, ngx_str_t *name,
+    ngx_str_t *value);
+
+
+static ngx_str_t  ngx_http_group_member = ngx_string("member");
+
+
+ngx_int_t
+ngx_http_group_exchange_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_group_answer_t          answer;
+    ngx_http_group_ctx_t       *ctx;
+    ngx_http_group_call_t      *call;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    call = ngx_http_group_call_of(r);
+
+    if (call) {
+        return ngx_http_group_call_handler(r, call);
+    }
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    if (glcf->dialect == NULL) {
+        return NGX_DECLINED;
+    }
+
+    /* the access phase, where we look who calls, is not for subrequests */
+
+    if (r != r->main) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "group location reached by a subrequest");
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
+
+    rc = NGX_OK;
+
+    /* "satisfy any" may have let the client in before we were asked */
+
+    if (ctx == NULL) {
+        rc = ngx_http_group_match(r, &ctx);
+
+        if (rc != NGX_OK) {
+            goto failed;
+        }
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "group exchange state:%d waiting:%d", (int) ctx->state,
+                   (int) ctx->waiting);
+
+    if (ctx->waiting) {
+
+        if (ctx->call == NULL || !ctx->call->done) {
+            return NGX_DONE;
+        }
+
+        ctx->waiting = 0;
+    }
+
+    switch (ctx->state) {
+
+    case NGX_HTTP_GROUP_MATCH:
+
+        ctx->state = NGX_HTTP_GROUP_READ;
+
+        /* fall through */
+
+    case NGX_HTTP_GROUP_READ:
+
+        rc = ngx_http_group_read_body(r, ctx);
+
+        if (rc == NGX_DONE) {
+            return NGX_DONE;
+        }
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        ctx->state = NGX_HTTP_GROUP_PREPARE;
+
+        /* fall through */
+
+    case NGX_HTTP_GROUP_PREPARE:
+
+        rc = ngx_http_group_prepare(r, ctx);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        ctx->state = NGX_HTTP_GROUP_CALL;
+        ctx->waiting = 1;
+        ctx->calls++;
+
+        rc = ngx_http_group_call_start(r, ctx->call);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        return NGX_DONE;
+
+    case NGX_HTTP_GROUP_CALL:
+
+        ctx->state = NGX_HTTP_GROUP_RESPOND;
+
+        rc = ngx_http_group_decode_answer(r, ctx);
+
+        if (rc == NGX_OK && ctx->run) {
+            rc = ngx_http_group_policy_answer(r, ctx);
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_group_encode_answer(r, ctx, &answer);
+        }
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        return ngx_http_group_respond(r, ctx, &answer);
+
+    default:
+        return NGX_DONE;
+    }
+
+failed:
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_group_refuse(r, ctx);
+    }
+
+    return ngx_http_group_fail(r);
+}
+
+
+/* the client's bytes to the call */
+
+static ngx_int_t
+ngx_http_group_prepare(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    rc = ngx_http_group_decode_request(r, ctx);
+
+    if (rc == NGX_OK && glcf->policies) {
+        rc = ngx_http_group_policy_start(r, ctx);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_group_encode_request(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_group_policy_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  member;
+    ngx_group_policy_ctx_t     *pc;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    pc = ngx_pcalloc(r->pool, sizeof(ngx_group_policy_ctx_t));
+    if (pc == NULL) {
+        return NGX_ERROR;
+    }
+
+    member = (ctx->op->operation >= NGX_GROUP_MEMBER_ADD);
+
+    pc->pool = r->pool;
+    pc->log = r->connection->log;
+    pc->operation = *ngx_group_operation_name(ctx->op->operation);
+    pc->dialect = glcf->dialect->name;
+    pc->upstream_dialect = glcf->upstream_dialect->name;
+    pc->principal = ctx->principal;
+    pc->group = member ? NULL : ctx->doc;
+    pc->member = member ? ngx_group_value_get(ctx->doc, &ngx_http_group_member)
+                        : NULL;
+    pc->query = ctx->query;
+    pc->var = ngx_http_group_policy_var;
+    pc->data = r;
+    pc->timeout = glcf->policy_timeout;
+    pc->memory = glcf->policy_memory;
+
+    ctx->policy = pc;
+
+    ctx->run = ngx_group_policy_begin(pc, glcf->policies);
+    if (ctx->run == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_group_policy_request(ctx->run, &ctx->error);
+
+    if (rc == NGX_ERROR) {
+        ngx_group_error_set(&ctx->error, NGX_GROUP_INTERNAL, "hook",
+                            "a policy failed");
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_group_policy_result(ctx, &ctx->doc, member);
+
+    if (pc->query_changed) {
+        ctx->query = pc->query;
+        ctx->changed = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_group_policy_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               member;
+    ngx_group_policy_ctx_t  *pc;
+
+    pc = ctx->policy;
+    member = (ctx->op->operation >= NGX_GROUP_MEMBER_ADD);
+
+    pc->group_changed = 0;
+    pc->member_changed = 0;
+    pc->group = NULL;
+    pc->member = NULL;
+
+    ctx->changed = 0;
+
+    if (ctx->result) {
+        pc->group = member ? NULL : ctx->result;
+        pc->member = member ? ngx_group_value_get(ctx->result,
+                                                  &ngx_http_group_member)
+                            : NULL;
+    }
+
+    rc = ngx_group_policy_response(ctx->run, &ctx->error);
+
+    if (rc == NGX_ERROR) {
+        ngx_group_error_set(&ctx->error, NGX_GROUP_INTERNAL, "hook",
+                            "a policy failed");
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_OK && ctx->result) {
+        ngx_http_group_policy_result(ctx, &ctx->result, member);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_group_policy_result(ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t **doc, ngx_uint_t member)
+{
+    if (!member && ctx->policy->group_changed && ctx->policy->group) {
+        *doc = ctx->policy->group;
+        ctx->changed = 1;
+    }
+
+    if (member && ctx->policy->member_changed && ctx->policy->member) {
+        ngx_group_value_set(*doc, &ngx_http_group_member,
+                            ctx->policy->member);
+        ctx->changed = 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_group_policy_var(void *data, ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_http_request_t *r = data;
+
+    u_char                     *low;
+    ngx_str_t                   key;
+    ngx_uint_t                  hash;
+    ngx_http_variable_value_t  *vv;
+
+    low = ngx_pnalloc(r->pool, name->len);
+    if (low == NULL) {
+        return NGX_ERROR;
+    }
+
+    hash = ngx_hash_strlow(low, name->data, name->len);
+    key.data = low;
+    key.len = name->len;
+
+    vv = ngx_http_get_variable(r, &key, hash);
+
+    if (vv == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (vv->not_found || !vv->valid) {
+        return NGX_DECLINED;
+    }
+
+    value->data = vv->data;
+    value->len = vv->len;
+
+    return NGX_OK;
+}

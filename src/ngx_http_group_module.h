@@ -1,0 +1,247 @@
+
+#ifndef _NGX_HTTP_GROUP_MODULE_H_INCLUDED_
+#define _NGX_HTTP_GROUP_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_group_auth.h"
+#include "ngx_group_canonical.h"
+#include "ngx_group_dialect.h"
+#include "ngx_group_outcome.h"
+#include "ngx_group_policy.h"
+#include "ngx_group_value.h"
+
+
+#define NGX_HTTP_GROUP_LOSS_REPORT  0
+#define NGX_HTTP_GROUP_LOSS_REJECT  1
+#define NGX_HTTP_GROUP_LOSS_IGNORE  2
+
+
+typedef struct {
+    ngx_array_t                dialect_path;  /* of ngx_str_t */
+    ngx_array_t                dialects;      /* of ngx_group_dialect_t * */
+    ngx_uint_t                 used;          /* there is a group_dialect */
+    ngx_uint_t                 policies;      /* there is a group_policy */
+} ngx_http_group_main_conf_t;
+
+
+/* group_scope */
+
+typedef struct {
+    ngx_uint_t                 operation;
+    ngx_array_t                scopes;        /* of ngx_str_t */
+} ngx_http_group_scope_t;
+
+
+/* group_default */
+
+typedef struct {
+    ngx_group_canonical_t     *field;
+    ngx_array_t                values;        /* of ngx_http_complex_value_t */
+} ngx_http_group_default_t;
+
+
+typedef struct {
+    ngx_str_t                  dialect_name;
+    ngx_str_t                  upstream_dialect_name;
+    ngx_group_dialect_t       *dialect;       /* NULL: off */
+    ngx_group_dialect_t       *upstream_dialect;
+    ngx_str_t                  base_path;
+    ngx_str_t                  upstream_base_path;
+    ngx_group_credentials_t   *credentials;   /* NULL: off */
+    ngx_group_signer_t        *signer;        /* NULL: none */
+    ngx_array_t               *scopes;        /* of ngx_http_group_scope_t */
+    ngx_array_t               *defaults;      /* of ngx_http_group_default_t */
+    ngx_array_t               *policies;      /* of ngx_group_policy_t * */
+    ngx_msec_t                 policy_timeout;
+    size_t                     policy_memory;
+    time_t                     max_skew;
+    ngx_uint_t                 loss;
+    size_t                     response_buffer_size;
+    ngx_uint_t                 max_depth;
+    ngx_uint_t                 max_members;
+} ngx_http_group_loc_conf_t;
+
+
+/* one upstream call: what is sent, and what came back */
+
+typedef struct {
+    ngx_http_request_t        *request;       /* the client's */
+    size_t                     limit;         /* of the answer's body */
+
+    ngx_str_t                  method;
+    ngx_str_t                  path;          /* percent-encoded */
+    ngx_str_t                  uri;           /* decoded */
+    ngx_str_t                  args;
+    ngx_str_t                  body;
+    ngx_str_t                  media_type;    /* of the body */
+    ngx_str_t                  accept;
+    ngx_array_t               *headers;       /* of ngx_group_header_t */
+
+    ngx_uint_t                 status;        /* 0: there was no answer */
+    ngx_int_t                  rc;            /* how the subrequest ended */
+    ngx_str_t                  answer_type;
+    ngx_str_t                  answer;
+    size_t                     size;          /* allocated for "answer" */
+    ngx_list_t                *answer_headers;
+
+    unsigned                   done:1;
+    unsigned                   complete:1;    /* the body came to its end */
+    unsigned                   too_large:1;
+    unsigned                   encoded:1;     /* Content-Encoding */
+    unsigned                   upstream:1;    /* there was an upstream at all */
+} ngx_http_group_call_t;
+
+
+typedef enum {
+    NGX_HTTP_GROUP_MATCH = 0,
+    NGX_HTTP_GROUP_READ,
+    NGX_HTTP_GROUP_PREPARE,
+    NGX_HTTP_GROUP_CALL,
+    NGX_HTTP_GROUP_RESPOND,
+    NGX_HTTP_GROUP_FINISHED
+} ngx_http_group_state_e;
+
+
+typedef struct {
+    ngx_http_group_state_e     state;
+
+    ngx_group_op_t            *op;            /* of the client's dialect */
+    ngx_group_op_t            *upstream_op;
+    ngx_group_principal_t     *principal;
+
+    ngx_str_t                  body;
+    ngx_str_t                  path_id;       /* the id as the client has it */
+    ngx_group_value_t         *tree;          /* the body, as the client's */
+    ngx_group_value_t         *args;          /* the query, as the client's */
+    ngx_group_value_t         *doc;           /* canonical request */
+    ngx_group_value_t         *query;         /* canonical query */
+    ngx_group_value_t         *result;        /* canonical answer */
+    ngx_array_t                lost;          /* of ngx_str_t */
+
+    ngx_http_group_call_t     *call;
+    ngx_uint_t                 calls;
+
+    ngx_group_policy_ctx_t    *policy;
+    ngx_group_policy_run_t    *run;
+
+    ngx_group_error_t          error;
+    ngx_group_translation_t    client;        /* the client's side */
+    ngx_group_translation_t    upstream;      /* the upstream's side */
+
+    unsigned                   body_read:1;
+    unsigned                   waiting:1;     /* for the body or a call */
+    unsigned                   changed:1;     /* the body is not as it came */
+    unsigned                   as_is:1;       /* the upstream's error is ours */
+} ngx_http_group_ctx_t;
+
+
+extern ngx_module_t  ngx_http_group_module;
+
+
+/* http/ngx_http_group_access.c */
+
+/* the ACCESS handler: who calls, and may they; refuses or declines */
+ngx_int_t ngx_http_group_access_handler(ngx_http_request_t *r);
+
+/*
+ * Makes the request's ctx and finds its operation.  NGX_OK; NGX_DECLINED with
+ * ctx->error filled; NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_match(ngx_http_request_t *r,
+    ngx_http_group_ctx_t **ctx);
+
+
+/* http/ngx_http_group_body.c */
+
+/*
+ * Reads the client's body into ctx->body.  NGX_OK: it is there; NGX_DONE: the
+ * phases are run again when it is; NGX_DECLINED: ctx->error is filled;
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_read_body(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+
+/* http/ngx_http_group_exchange.c */
+
+/* the PRECONTENT handler: the way of a request from its body to its answer */
+ngx_int_t ngx_http_group_exchange_handler(ngx_http_request_t *r);
+
+
+/* http/ngx_http_group_translate.c */
+
+/*
+ * The client's body and query to the canonical request.  The contract of this
+ * and the next: NGX_OK; NGX_DECLINED with ctx->error filled; NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_decode_request(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* the canonical query alone, for dialects that look at it first */
+ngx_int_t ngx_http_group_decode_query(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* the canonical request to ctx->call */
+ngx_int_t ngx_http_group_encode_request(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* ctx->call's answer to ctx->result */
+ngx_int_t ngx_http_group_decode_answer(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* ctx->result to the client's answer */
+ngx_int_t ngx_http_group_encode_answer(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
+
+/* http/ngx_http_group_call.c */
+
+/* NGX_OK: the phases are run again when it is done; NGX_ERROR */
+ngx_int_t ngx_http_group_call_start(ngx_http_request_t *r,
+    ngx_http_group_call_t *call);
+
+/* the call that a subrequest carries, or NULL: it is not one of ours */
+ngx_http_group_call_t *ngx_http_group_call_of(ngx_http_request_t *r);
+
+/* the PRECONTENT handler of such a subrequest */
+ngx_int_t ngx_http_group_call_handler(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+
+ngx_int_t ngx_http_group_call_header_filter(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+ngx_int_t ngx_http_group_call_body_filter(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call, ngx_chain_t *in);
+
+
+/* http/ngx_http_group_respond.c */
+
+/*
+ * Sends the answer and finalizes the request; always NGX_DONE, for a phase
+ * handler to return.
+ */
+ngx_int_t ngx_http_group_respond(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
+/* the same for ctx->error, which is logged */
+ngx_int_t ngx_http_group_refuse(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* the same for what has no words left: no memory */
+ngx_int_t ngx_http_group_fail(ngx_http_request_t *r);
+
+
+/* http/ngx_http_group_variables.c */
+
+ngx_int_t ngx_http_group_add_variables(ngx_conf_t *cf);
+
+
+#define ngx_http_group_header_is(h, literal)                                  \
+    ((h)->key.len == sizeof(literal) - 1                                      \
+     && ngx_strncasecmp((h)->key.data, (u_char *) literal,                    \
+                        sizeof(literal) - 1) == 0)
+
+
+#endif /* _NGX_HTTP_GROUP_MODULE_H_INCLUDED_ */

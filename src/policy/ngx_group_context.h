@@ -1,0 +1,51 @@
+
+/*
+ * "ctx", what a hook is called with.
+ */
+
+
+#ifndef _NGX_GROUP_CONTEXT_H_INCLUDED_
+#define _NGX_GROUP_CONTEXT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_group_lua.h"
+#include "ngx_group_policy.h"
+
+
+/* lines that one hook may log, and what it may write in each */
+#define NGX_GROUP_CONTEXT_LINES   100
+#define NGX_GROUP_CONTEXT_LINE    1024
+
+/* of the name of a variable */
+#define NGX_GROUP_CONTEXT_NAME    256
+
+/* of the sentence that goes with a refusal, and of the field's name */
+#define NGX_GROUP_CONTEXT_DETAIL  1024
+
+
+/* one call of one hook */
+
+typedef struct {
+    ngx_group_policy_ctx_t  *ctx;
+    ngx_group_policy_t      *policy;
+    ngx_group_error_t       *error;
+    ngx_uint_t               used;      /* bits: trees the hook asked for */
+    ngx_uint_t               lines;
+    unsigned                 denied:1;
+} ngx_group_context_t;
+
+
+/* all run inside of the VM and may throw */
+
+void ngx_group_context_open(lua_State *L);
+
+/* pushes "ctx", which is of use as long as vm->context is this one */
+void ngx_group_context_push(lua_State *L, ngx_group_context_t *context);
+
+/* takes what the hook left in the "ctx" on top of the stack */
+void ngx_group_context_pull(lua_State *L, ngx_group_context_t *context);
+
+
+#endif /* _NGX_GROUP_CONTEXT_H_INCLUDED_ */

@@ -1,0 +1,676 @@
+
+#include "ngx_group_policy.h"
+#include "ngx_group_context.h"
+#include "ngx_group_lua.h"
+#include "ngx_group_sandbox.h"
+
+
+/* of a hook file */
+#define NGX_GROUP_POLICY_SOURCE   (1024 * 1024)
+
+/* limits of the trial when the configuration is read */
+#define NGX_GROUP_POLICY_TIMEOUT  1000
+#define NGX_GROUP_POLICY_MEMORY   (16 * 1024 * 1024)
+
+
+struct ngx_group_policy_run_s {
+    ngx_group_policy_ctx_t   *ctx;
+    ngx_array_t              *policies;
+    ngx_group_lua_t          *vm;
+    int                      *refs;    /* of the tables that the files made */
+    ngx_uint_t                time;    /* in microseconds */
+};
+
+
+/* what one run of the VM is about */
+
+typedef struct {
+    ngx_group_policy_t       *policy;
+    ngx_group_context_t      *context;
+    const char               *hook;
+    int                      *ref;
+} ngx_group_policy_call_t;
+
+
+static ngx_int_t ngx_group_policy_read(ngx_conf_t *cf,
+    ngx_group_policy_t *policy);
+static ngx_int_t ngx_group_policy_try(ngx_conf_t *cf,
+    ngx_group_policy_t *policy);
+static ngx_group_lua_t *ngx_group_policy_vm(ngx_log_t *log);
+static void ngx_group_policy_retire(ngx_group_lua_t *vm);
+static void ngx_group_policy_cleanup(void *data);
+static ngx_int_t ngx_group_policy_hooks(ngx_group_policy_run_t *run,
+    const char *hook, ngx_group_error_t *error);
+static ngx_uint_t ngx_group_policy_changed(ngx_group_value_t **now,
+    ngx_group_value_t *was);
+static void ngx_group_policy_failed(ngx_group_lua_run_t *lua,
+    ngx_group_policy_t *policy, const char *hook, ngx_log_t *log);
+
+static int ngx_group_policy_open(lua_State *L);
+static int ngx_group_policy_check(lua_State *L);
+static int ngx_group_policy_call(lua_State *L);
+static int ngx_group_policy_unref(lua_State *L);
+static void ngx_group_policy_chunk(lua_State *L, ngx_group_policy_t *policy);
+static void ngx_group_policy_table(lua_State *L, ngx_group_policy_t *policy);
+
+
+/* of this process */
+
+static ngx_group_lua_t  *ngx_group_policy_worker;
+
+/*
+ * No two policies of a process and of its parents share a number, so that a
+ * chunk which was compiled before a reload is never taken for another one.
+ */
+
+static ngx_uint_t        ngx_group_policy_number;
+
+/* the key of the compiled chunks in the registry */
+
+static char              ngx_group_policy_chunks_key;
+
+
+ngx_group_policy_t *
+ngx_group_policy_load(ngx_conf_t *cf, ngx_str_t *file, ngx_array_t *params)
+{
+    ngx_group_policy_t  *policy;
+
+    policy = ngx_pcalloc(cf->pool, sizeof(ngx_group_policy_t));
+    if (policy == NULL) {
+        return NULL;
+    }
+
+    policy->file = *file;
+    policy->index = ++ngx_group_policy_number;
+
+    if (params) {
+        policy->params = *params;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &policy->file, 1) != NGX_OK
+        || ngx_group_policy_read(cf, policy) != NGX_OK
+        || ngx_group_policy_try(cf, policy) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return policy;
+}
+
+
+static ngx_int_t
+ngx_group_policy_read(ngx_conf_t *cf, ngx_group_policy_t *policy)
+{
+    ssize_t     n;
+    ngx_int_t   rc;
+    ngx_file_t  file;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = policy->file;
+    file.log = cf->log;
+    file.fd = ngx_open_file(policy->file.data, NGX_FILE_RDONLY,
+                            NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", &policy->file);
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (ngx_fd_info(file.fd, &file.info) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", &policy->file);
+        goto done;
+    }
+
+    if (!ngx_is_file(&file.info)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "policy \"%V\" is not a file", &policy->file);
+        goto done;
+    }
+
+    if (ngx_file_size(&file.info) > NGX_GROUP_POLICY_SOURCE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "policy \"%V\" is larger than %d bytes",
+                           &policy->file, NGX_GROUP_POLICY_SOURCE);
+        goto done;
+    }
+
+    policy->source.len = (size_t) ngx_file_size(&file.info);
+    policy->source.data = ngx_pnalloc(cf->pool, policy->source.len + 1);
+
+    if (policy->source.data == NULL) {
+        goto done;
+    }
+
+    n = ngx_read_file(&file, policy->source.data, policy->source.len, 0);
+
+    if (n == NGX_ERROR || (size_t) n != policy->source.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, (n == NGX_ERROR) ? ngx_errno : 0,
+                           "policy \"%V\" could not be read", &policy->file);
+        goto done;
+    }
+
+    rc = NGX_OK;
+
+done:
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", &policy->file);
+    }
+
+    return rc;
+}
+
+
+/* runs the file in a VM of its own, for what compiling does not show */
+
+static ngx_int_t
+ngx_group_policy_try(ngx_conf_t *cf, ngx_group_policy_t *policy)
+{
+    ngx_int_t             rc;
+    ngx_group_lua_t      *vm;
+    ngx_group_lua_run_t   lua;
+
+    vm = ngx_group_lua_create(cf->log);
+    if (vm == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_group_lua_protect(vm, ngx_group_policy_open, NULL);
+
+    if (rc != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no memory for a Lua VM");
+        goto done;
+    }
+
+    lua.handler = ngx_group_policy_check;
+    lua.data = policy;
+    lua.timeout = NGX_GROUP_POLICY_TIMEOUT;
+    lua.memory = NGX_GROUP_POLICY_MEMORY;
+
+    rc = ngx_group_lua_run(vm, &lua);
+
+    if (rc != NGX_OK) {
+
+        switch (lua.stop) {
+
+        case NGX_GROUP_LUA_TIME:
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "policy \"%V\" takes more than %d ms to "
+                               "load, %V", &policy->file,
+                               NGX_GROUP_POLICY_TIMEOUT, &lua.message);
+            break;
+
+        case NGX_GROUP_LUA_MEMORY:
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "policy \"%V\" takes more than %d bytes to "
+                               "load", &policy->file, NGX_GROUP_POLICY_MEMORY);
+            break;
+
+        default:
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "policy \"%V\": %V",
+                               &policy->file, &lua.message);
+        }
+    }
+
+done:
+
+    ngx_group_lua_close(vm);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_group_policy_init(ngx_log_t *log)
+{
+    return ngx_group_policy_vm(log) ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_group_policy_exit(void)
+{
+    if (ngx_group_policy_worker) {
+        ngx_group_policy_retire(ngx_group_policy_worker);
+    }
+}
+
+
+static ngx_group_lua_t *
+ngx_group_policy_vm(ngx_log_t *log)
+{
+    ngx_group_lua_t  *vm;
+
+    vm = ngx_group_policy_worker;
+
+    if (vm && !vm->bloated) {
+        return vm;
+    }
+
+    if (vm) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "the policies' Lua VM holds %uz bytes, making another",
+                      vm->used);
+
+        ngx_group_policy_retire(vm);
+    }
+
+    vm = ngx_group_lua_create(log);
+    if (vm == NULL) {
+        return NULL;
+    }
+
+    if (ngx_group_lua_protect(vm, ngx_group_policy_open, NULL) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0, "no memory for a Lua VM");
+        ngx_group_lua_close(vm);
+        return NULL;
+    }
+
+    ngx_group_policy_worker = vm;
+
+    return vm;
+}
+
+
+/* requests that are under way keep their VM */
+
+static void
+ngx_group_policy_retire(ngx_group_lua_t *vm)
+{
+    ngx_group_policy_worker = NULL;
+
+    vm->retired = 1;
+
+    if (vm->users == 0) {
+        ngx_group_lua_close(vm);
+    }
+}
+
+
+ngx_group_policy_run_t *
+ngx_group_policy_begin(ngx_group_policy_ctx_t *ctx, ngx_array_t *policies)
+{
+    ngx_uint_t               i;
+    ngx_pool_cleanup_t      *cln;
+    ngx_group_policy_run_t  *run;
+
+    run = ngx_pcalloc(ctx->pool, sizeof(ngx_group_policy_run_t));
+    if (run == NULL) {
+        return NULL;
+    }
+
+    run->ctx = ctx;
+    run->policies = policies;
+
+    run->refs = ngx_palloc(ctx->pool, (policies->nelts + 1) * sizeof(int));
+    if (run->refs == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < policies->nelts; i++) {
+        run->refs[i] = LUA_NOREF;
+    }
+
+    cln = ngx_pool_cleanup_add(ctx->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_group_policy_cleanup;
+    cln->data = run;
+
+    run->vm = ngx_group_policy_vm(ctx->log);
+    if (run->vm == NULL) {
+        return NULL;
+    }
+
+    run->vm->users++;
+
+    return run;
+}
+
+
+static void
+ngx_group_policy_cleanup(void *data)
+{
+    ngx_group_policy_end(data);
+}
+
+
+ngx_int_t
+ngx_group_policy_request(ngx_group_policy_run_t *run, ngx_group_error_t *error)
+{
+    return ngx_group_policy_hooks(run, "request", error);
+}
+
+
+ngx_int_t
+ngx_group_policy_response(ngx_group_policy_run_t *run,
+    ngx_group_error_t *error)
+{
+    return ngx_group_policy_hooks(run, "response", error);
+}
+
+
+static ngx_int_t
+ngx_group_policy_hooks(ngx_group_policy_run_t *run, const char *hook,
+    ngx_group_error_t *error)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_group_value_t        *group, *member, *query;
+    ngx_group_policy_t      **policies;
+    ngx_group_context_t       context;
+    ngx_group_lua_run_t       lua;
+    ngx_group_policy_ctx_t   *ctx;
+    ngx_group_policy_call_t   call;
+
+    if (run->vm == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx = run->ctx;
+
+    group = ctx->group;
+    member = ctx->member;
+    query = ctx->query;
+
+    policies = run->policies->elts;
+
+    for (i = 0; i < run->policies->nelts; i++) {
+
+        ngx_memzero(&context, sizeof(ngx_group_context_t));
+
+        context.ctx = ctx;
+        context.policy = policies[i];
+        context.error = error;
+
+        call.policy = policies[i];
+        call.context = &context;
+        call.hook = hook;
+        call.ref = &run->refs[i];
+
+        lua.handler = ngx_group_policy_call;
+        lua.data = &call;
+        lua.timeout = ctx->timeout;
+        lua.memory = ctx->memory;
+
+        rc = ngx_group_lua_run(run->vm, &lua);
+
+        run->vm->context = NULL;
+        run->time += lua.time;
+
+        ngx_log_debug4(NGX_LOG_DEBUG_CORE, ctx->log, 0,
+                       "group policy \"%V\" %s: %i, %ui us",
+                       &policies[i]->file, hook, rc, lua.time);
+
+        if (rc != NGX_OK) {
+            ngx_group_policy_failed(&lua, policies[i], hook, ctx->log);
+            return NGX_ERROR;
+        }
+
+        if (context.denied) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ctx->group_changed = ngx_group_policy_changed(&ctx->group, group);
+    ctx->member_changed = ngx_group_policy_changed(&ctx->member, member);
+    ctx->query_changed = ngx_group_policy_changed(&ctx->query, query);
+
+    return NGX_OK;
+}
+
+
+/* what one hook changed another one may have put right */
+
+static ngx_uint_t
+ngx_group_policy_changed(ngx_group_value_t **now, ngx_group_value_t *was)
+{
+    if (*now == was) {
+        return 0;
+    }
+
+    if (*now == NULL || was == NULL || !ngx_group_value_equal(*now, was)) {
+        return 1;
+    }
+
+    *now = was;
+
+    return 0;
+}
+
+
+static void
+ngx_group_policy_failed(ngx_group_lua_run_t *lua, ngx_group_policy_t *policy,
+    const char *hook, ngx_log_t *log)
+{
+    switch (lua->stop) {
+
+    case NGX_GROUP_LUA_TIME:
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "policy \"%V\" exceeded the time limit of %ui ms in "
+                      "its %s hook%s%V", &policy->file,
+                      (ngx_uint_t) lua->timeout, hook,
+                      lua->message.len ? ", " : "", &lua->message);
+        break;
+
+    case NGX_GROUP_LUA_MEMORY:
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "policy \"%V\" exceeded the memory limit of %uz bytes "
+                      "in its %s hook", &policy->file, lua->memory, hook);
+        break;
+
+    default:
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "policy \"%V\" failed in its %s hook: %V",
+                      &policy->file, hook, &lua->message);
+    }
+}
+
+
+ngx_uint_t
+ngx_group_policy_time(ngx_group_policy_run_t *run)
+{
+    return run->time;
+}
+
+
+void
+ngx_group_policy_end(ngx_group_policy_run_t *run)
+{
+    ngx_group_lua_t  *vm;
+
+    vm = run->vm;
+
+    if (vm == NULL) {
+        return;
+    }
+
+    run->vm = NULL;
+
+    (void) ngx_group_lua_protect(vm, ngx_group_policy_unref, run);
+
+    if (--vm->users == 0 && vm->retired) {
+        ngx_group_lua_close(vm);
+    }
+}
+
+
+/* what follows runs inside of the VM */
+
+
+static int
+ngx_group_policy_open(lua_State *L)
+{
+    ngx_group_sandbox_open(L);
+    ngx_group_context_open(L);
+
+    lua_pushlightuserdata(L, &ngx_group_policy_chunks_key);
+    lua_newtable(L);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+
+    return 0;
+}
+
+
+static int
+ngx_group_policy_check(lua_State *L)
+{
+    ngx_group_policy_table(L, lua_touserdata(L, 1));
+
+    return 0;
+}
+
+
+static int
+ngx_group_policy_call(lua_State *L)
+{
+    ngx_group_policy_call_t  *call;
+
+    call = lua_touserdata(L, 1);
+
+    if (*call->ref == LUA_NOREF) {
+        ngx_group_policy_table(L, call->policy);
+        *call->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, *call->ref);
+    lua_pushstring(L, call->hook);
+    lua_rawget(L, -2);
+
+    if (lua_isnil(L, -1)) {
+        return 0;
+    }
+
+    ngx_group_context_push(L, call->context);
+
+    lua_pushvalue(L, -1);
+    lua_insert(L, -3);
+
+    ngx_group_lua_call(L, 1, 0);
+
+    if (!call->context->denied) {
+        ngx_group_context_pull(L, call->context);
+    }
+
+    return 0;
+}
+
+
+static int
+ngx_group_policy_unref(lua_State *L)
+{
+    ngx_uint_t               i;
+    ngx_group_policy_run_t  *run;
+
+    run = lua_touserdata(L, 1);
+
+    for (i = 0; i < run->policies->nelts; i++) {
+        luaL_unref(L, LUA_REGISTRYINDEX, run->refs[i]);
+    }
+
+    return 0;
+}
+
+
+/* pushes the compiled file */
+
+static void
+ngx_group_policy_chunk(lua_State *L, ngx_group_policy_t *policy)
+{
+    u_char  *name;
+
+    lua_pushlightuserdata(L, &ngx_group_policy_chunks_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_rawgeti(L, -1, (int) policy->index);
+
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+
+        /* messages have the full name already */
+
+        name = policy->file.data + policy->file.len;
+
+        while (name > policy->file.data && name[-1] != '/') {
+            name--;
+        }
+
+        lua_pushfstring(L, "@%s", name);
+
+        if (luaL_loadbufferx(L, (char *) policy->source.data,
+                             policy->source.len, lua_tostring(L, -1), "t")
+            != 0)
+        {
+            lua_error(L);
+        }
+
+        lua_remove(L, -2);
+
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, (int) policy->index);
+    }
+
+    lua_remove(L, -2);
+}
+
+
+/* runs the file in an environment of its own and pushes its hooks */
+
+static void
+ngx_group_policy_table(lua_State *L, ngx_group_policy_t *policy)
+{
+    int          hooks;
+    const char  *key;
+
+    ngx_group_policy_chunk(L, policy);
+
+    /* functions that the chunk makes inherit what is its environment now */
+
+    lua_pushvalue(L, -1);
+    ngx_group_sandbox_env(L);
+    lua_setfenv(L, -2);
+
+    ngx_group_lua_call(L, 0, 1);
+
+    hooks = lua_gettop(L);
+
+    /* the chunk outlives the request, its environment shall not */
+
+    ngx_group_sandbox_globals(L);
+    lua_setfenv(L, hooks - 1);
+    lua_remove(L, hooks - 1);
+    hooks--;
+
+    if (!lua_istable(L, hooks)) {
+        luaL_error(L, "a table of hooks must be returned, not a %s",
+                   luaL_typename(L, hooks));
+    }
+
+    lua_pushnil(L);
+
+    while (lua_next(L, hooks)) {
+
+        key = (lua_type(L, -2) == LUA_TSTRING) ? lua_tostring(L, -2) : "?";
+
+        if (ngx_strcmp(key, "request") != 0
+            && ngx_strcmp(key, "response") != 0)
+        {
+            luaL_error(L, "there is no hook \"%s\", only \"request\" and "
+                       "\"response\"", key);
+        }
+
+        if (!lua_isfunction(L, -1)) {
+            luaL_error(L, "the hook \"%s\" must be a function, not a %s", key,
+                       luaL_typename(L, -1));
+        }
+
+        lua_pop(L, 1);
+    }
+}

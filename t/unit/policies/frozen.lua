@@ -1,0 +1,3 @@
+string.trim = function(s) return s end
+
+return {}

@@ -1,0 +1,3 @@
+local policy = {}
+
+function policy.request(ctx) end

@@ -1,0 +1,5 @@
+local policy = {}
+
+function policy.requst(ctx) end
+
+return policy
