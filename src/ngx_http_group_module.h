@@ -92,6 +92,7 @@ typedef struct {
     unsigned                   too_large:1;
     unsigned                   encoded:1;     /* Content-Encoding */
     unsigned                   upstream:1;    /* there was an upstream at all */
+    unsigned                   proxied:1;     /* proxy_pass, no variables */
 } ngx_http_group_call_t;
 
 

@@ -22,7 +22,7 @@ local function answer(created)
     return {
         field "id" { type = "id", required = true },
         field "name" { required = true },
-        field "email" {},
+        field "email" { required = true },
         field "description" {},
         created,
         field "status" { default = "Active",

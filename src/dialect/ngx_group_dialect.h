@@ -235,6 +235,15 @@ ngx_int_t ngx_group_encode(ngx_group_translation_t *t, ngx_array_t *fields,
 ngx_int_t ngx_group_encode_lost(ngx_pool_t *pool, ngx_array_t *fields,
     ngx_group_value_t *in, ngx_array_t *lost);
 
+/* the fields of a group, or of the items of a list, wrappers aside; or NULL */
+ngx_array_t *ngx_group_shape(ngx_array_t *fields, ngx_uint_t list);
+
+/* the field of that canonical name, wrappers included, or NULL */
+ngx_group_field_t *ngx_group_shape_find(ngx_array_t *fields, ngx_str_t *name);
+
+/* whether there is one that must be there */
+ngx_uint_t ngx_group_shape_requires(ngx_array_t *fields, ngx_str_t *name);
+
 /* a tree in the dialect's format to bytes, and back */
 ngx_int_t ngx_group_write(ngx_pool_t *pool, ngx_group_format_e format,
     ngx_group_value_t *value, ngx_str_t *out);

@@ -305,10 +305,6 @@ ngx_http_group_auth_request(ngx_http_request_t *r,
         request->authorization = r->headers_in.authorization->value;
     }
 
-    if (glcf->dialect->auth != NGX_GROUP_AUTH_SIGV4) {
-        return NGX_OK;
-    }
-
     request->headers = ngx_array_create(r->pool, 16,
                                         sizeof(ngx_group_header_t));
     if (request->headers == NULL) {
@@ -338,6 +334,14 @@ ngx_http_group_auth_request(ngx_http_request_t *r,
         header->name.data = h[i].lowcase_key;
         header->name.len = h[i].key.len;
         header->value = h[i].value;
+
+        /* nobody knows which of two an upstream or a log would believe */
+
+        if (ngx_http_group_header_is(&h[i], "authorization")
+            && h[i].value.data != request->authorization.data)
+        {
+            ngx_str_set(&request->authorization, " ");
+        }
     }
 
     return NGX_OK;

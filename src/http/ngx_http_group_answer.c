@@ -22,12 +22,10 @@ static ngx_uint_t ngx_http_group_answer_success(ngx_group_op_t *op,
     ngx_uint_t status);
 static ngx_int_t ngx_http_group_complete(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *answer);
-static ngx_int_t ngx_http_group_derive(ngx_pool_t *pool,
-    ngx_group_value_t *group);
+static ngx_int_t ngx_http_group_derive(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_value_t *group);
 static ngx_int_t ngx_http_group_page(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *list);
-static ngx_uint_t ngx_http_group_requires(ngx_array_t *fields,
-    ngx_str_t *name);
 static ngx_int_t ngx_http_group_text(ngx_pool_t *pool,
     ngx_group_value_t *object, char *name, ngx_str_t *text);
 
@@ -355,7 +353,7 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
         if (items && operation == NGX_GROUP_GROUP_LIST) {
             for (v = items->u.items.first; v; v = v->next) {
-                if (ngx_http_group_derive(r->pool, v) != NGX_OK) {
+                if (ngx_http_group_derive(r, ctx, v) != NGX_OK) {
                     return NGX_ERROR;
                 }
             }
@@ -373,7 +371,7 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     for (i = 0; i < ctx->lost.nelts; i++) {
         if (ctx->op->response
-            && !ngx_http_group_requires(ctx->op->response, &lost[i]))
+            && !ngx_group_shape_requires(ctx->op->response, &lost[i]))
         {
             ngx_group_value_unset(base, &lost[i]);
         }
@@ -405,31 +403,36 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         ngx_group_value_set(base, &ngx_http_group_members, v);
     }
 
-    return ngx_http_group_derive(r->pool, base);
+    return ngx_http_group_derive(r, ctx, base);
 }
 
 
+/* what follows from the rest, and what the configuration says of all groups */
+
 static ngx_int_t
-ngx_http_group_derive(ngx_pool_t *pool, ngx_group_value_t *group)
+ngx_http_group_derive(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t *group)
 {
+    ngx_array_t        *fields;
     ngx_group_value_t  *members, *count;
 
     members = ngx_group_value_get(group, &ngx_http_group_members);
 
-    if (members == NULL || members->type != NGX_GROUP_ARRAY
-        || ngx_group_value_get(group, &ngx_http_group_count))
+    if (members && members->type == NGX_GROUP_ARRAY
+        && ngx_group_value_get(group, &ngx_http_group_count) == NULL)
     {
-        return NGX_OK;
+        count = ngx_group_value_integer(r->pool, members->u.items.n);
+        if (count == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_group_value_set(group, &ngx_http_group_count, count);
     }
 
-    count = ngx_group_value_integer(pool, members->u.items.n);
-    if (count == NULL) {
-        return NGX_ERROR;
-    }
+    fields = ngx_group_shape(ctx->op->response,
+                                  ctx->op->operation == NGX_GROUP_GROUP_LIST);
 
-    ngx_group_value_set(group, &ngx_http_group_count, count);
-
-    return NGX_OK;
+    return fields ? ngx_http_group_fill_answer(r, fields, group) : NGX_OK;
 }
 
 
@@ -473,7 +476,7 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     if (next == NULL && items && items->type == NGX_GROUP_ARRAY
         && ctx->query->u.items.n == 0 && ctx->upstream_op->response
         && (ctx->upstream_op->query == NULL
-            || ngx_http_group_carries(ctx->upstream_op->response,
+            || ngx_group_shape_find(ctx->upstream_op->response,
                                       &ngx_http_group_next))
         && ngx_group_value_get(list, &total) == NULL)
     {
@@ -541,64 +544,6 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 }
 
 
-ngx_uint_t
-ngx_http_group_carries(ngx_array_t *fields, ngx_str_t *name)
-{
-    ngx_uint_t          i;
-    ngx_group_field_t  *field;
-
-    field = fields->elts;
-
-    for (i = 0; i < fields->nelts; i++) {
-
-        if (field[i].nfrom == 0) {
-            if (field[i].fields
-                && ngx_http_group_carries(field[i].fields, name))
-            {
-                return 1;
-            }
-
-            continue;
-        }
-
-        if (ngx_group_str_eq(&field[i].from[0], name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_http_group_requires(ngx_array_t *fields, ngx_str_t *name)
-{
-    ngx_uint_t          i;
-    ngx_group_field_t  *field;
-
-    field = fields->elts;
-
-    for (i = 0; i < fields->nelts; i++) {
-
-        if (field[i].nfrom == 0) {
-            if (field[i].fields
-                && ngx_http_group_requires(field[i].fields, name))
-            {
-                return 1;
-            }
-
-            continue;
-        }
-
-        if (field[i].required && ngx_group_str_eq(&field[i].from[0], name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 ngx_int_t
 ngx_http_group_lost(ngx_pool_t *pool, ngx_http_group_ctx_t *ctx)
 {
@@ -619,33 +564,22 @@ ngx_http_group_lost(ngx_pool_t *pool, ngx_http_group_ctx_t *ctx)
 ngx_int_t
 ngx_http_group_answerable(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
-    ngx_uint_t          i, created;
-    ngx_array_t        *fields, *given;
-    ngx_group_field_t  *field, *inner;
+    ngx_uint_t                  i, list, created;
+    ngx_array_t                *fields, *given;
+    ngx_group_field_t          *field;
+    ngx_http_group_loc_conf_t  *glcf;
 
-    fields = ctx->op->response;
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    list = (ctx->op->operation == NGX_GROUP_GROUP_LIST
+            || ctx->op->operation == NGX_GROUP_MEMBER_LIST);
+    created = (ctx->op->operation == NGX_GROUP_GROUP_CREATE);
+
+    fields = ngx_group_shape(ctx->op->response, list);
+    given = ngx_group_shape(ctx->upstream_op->response, list);
 
     if (fields == NULL) {
         return NGX_OK;
-    }
-
-    given = ctx->upstream_op->response;
-    created = (ctx->op->operation == NGX_GROUP_GROUP_CREATE);
-
-    /* the fields are behind at most one wrapper */
-
-    field = fields->elts;
-
-    if (fields->nelts == 1 && field[0].nfrom == 0 && field[0].fields) {
-        fields = field[0].fields;
-        inner = fields->elts;
-
-        for (i = 0; i < fields->nelts; i++) {
-            if (inner[i].nfrom == 0 && inner[i].fields) {
-                fields = inner[i].fields;
-                break;
-            }
-        }
     }
 
     field = fields->elts;
@@ -658,8 +592,9 @@ ngx_http_group_answerable(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
             continue;
         }
 
-        if ((given && ngx_http_group_carries(given, &field[i].from[0]))
-            || ngx_group_value_get(ctx->doc, &field[i].from[0]))
+        if ((given && ngx_group_shape_find(given, &field[i].from[0]))
+            || (!list && ngx_group_value_get(ctx->doc, &field[i].from[0]))
+            || ngx_http_group_default_of(glcf, &field[i].from[0]))
         {
             continue;
         }
@@ -667,15 +602,9 @@ ngx_http_group_answerable(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         /* derived from members, and a new group's members are known */
 
         if (ngx_group_str_eq(&field[i].from[0], &ngx_http_group_count)
-            && (created || (given && ngx_http_group_carries(given,
+            && (created || (given && ngx_group_shape_find(given,
                                               &ngx_http_group_members))))
         {
-            continue;
-        }
-
-        /* "total": whether it is known is seen in the answer */
-
-        if (ngx_group_str_is(&field[i].from[0], "total")) {
             continue;
         }
 

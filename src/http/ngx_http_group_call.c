@@ -422,8 +422,9 @@ ngx_int_t
 ngx_http_group_call_handler(ngx_http_request_t *sr,
     ngx_http_group_call_t *call)
 {
-    u_char                   *p;
-    ngx_http_group_method_t  *m;
+    u_char                    *p;
+    ngx_http_group_method_t   *m;
+    ngx_http_core_loc_conf_t  *clcf;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
                    "group call handler \"%V %V\"", &call->method, &call->path);
@@ -459,20 +460,33 @@ ngx_http_group_call_handler(ngx_http_request_t *sr,
     }
 
     /*
-     * "proxy_pass http://name" sends the URI as it is here; where proxy_pass
-     * has a path of its own this one is put behind it, escaped, and without
-     * its first slash "http://name/" is the root.
+     * "proxy_pass http://name" sends what was set above.  A path in proxy_pass
+     * takes the place of the location's name, which is why that stands before
+     * ours here.  Where proxy_pass has variables $uri is the path alone.
      */
 
     sr->valid_unparsed_uri = 1;
-    sr->valid_location = 0;
-    sr->quoted_uri = 1;
+    sr->valid_location = 1;
 
-    sr->uri = call->uri;
+    /* it is percent-encoded, and shall not be so twice */
 
-    if (sr->uri.len > 1) {
-        sr->uri.data++;
-        sr->uri.len--;
+    sr->quoted_uri = 0;
+    sr->internal = 0;
+
+    sr->uri = call->path;
+
+    if (call->proxied) {
+        clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
+
+        p = ngx_pnalloc(sr->pool, clcf->name.len + call->path.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        sr->uri.data = p;
+        p = ngx_cpymem(p, clcf->name.data, clcf->name.len);
+        p = ngx_cpymem(p, call->path.data + 1, call->path.len - 1);
+        sr->uri.len = p - sr->uri.data;
     }
 
     sr->args = call->args;

@@ -58,6 +58,12 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     r->headers_out.status = answer->status;
     r->headers_out.status_line.len = 0;
 
+    /* nginx has no reason phrase for this one */
+
+    if (answer->status == 422) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Entity");
+    }
+
     if (answer->body.len) {
         r->headers_out.content_type = answer->media_type;
         r->headers_out.content_type_len = answer->media_type.len;
@@ -186,7 +192,7 @@ ngx_http_group_log_error(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
              && error->outcome != NGX_GROUP_NOT_SUPPORTED)
             ? NGX_LOG_ERR : NGX_LOG_INFO;
 
-    ngx_str_set(&operation, "request");
+    ngx_str_set(&operation, "unknown");
 
     if (ctx->op) {
         operation = *ngx_group_operation_name(ctx->op->operation);
@@ -209,7 +215,8 @@ ngx_http_group_log_error(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     ngx_log_error(level, r->connection->log, 0,
-                  "group %V refused with %ui: %V%s%V: %*s", &operation, status,
+                  "group operation %V refused with %ui: %V%s%V: %*s",
+                  &operation, status,
                   ngx_group_outcome_name(error->outcome),
                   error->code.len ? " " : "", &error->code,
                   (size_t) (p - text), text);

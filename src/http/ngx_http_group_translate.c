@@ -10,6 +10,7 @@
 
 static ngx_int_t ngx_http_group_decode_body(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
+static ngx_uint_t ngx_http_group_encoded(ngx_http_request_t *r);
 static ngx_int_t ngx_http_group_fill_defaults(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_default_value(ngx_http_request_t *r,
@@ -145,6 +146,13 @@ ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    if (ngx_http_group_encoded(r)) {
+        ngx_group_error_set(&ctx->error, NGX_GROUP_UNSUPPORTED_MEDIA_TYPE,
+                            "content_encoding",
+                            "an encoded body is not supported");
+        return NGX_DECLINED;
+    }
+
     limits.max_depth = glcf->max_depth;
     limits.max_items = glcf->max_members;
 
@@ -175,6 +183,42 @@ ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     }
 
     return ngx_http_group_declined(ctx);
+}
+
+
+/* RFC 9110, 8.4: what is encoded is not to be read as if it were not */
+
+static ngx_uint_t
+ngx_http_group_encoded(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_group_header_is(&h[i], "content-encoding")
+            && !(h[i].value.len == sizeof("identity") - 1
+                 && ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
+                                    h[i].value.len)
+                    == 0))
+        {
+            return 1;
+        }
+    }
 }
 
 
@@ -226,6 +270,69 @@ ngx_http_group_fill_defaults(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_group_fill_answer(ngx_http_request_t *r, ngx_array_t *fields,
+    ngx_group_value_t *group)
+{
+    ngx_int_t                   rc;
+    ngx_uint_t                  i;
+    ngx_group_value_t          *value;
+    ngx_http_group_default_t   *dflt;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    if (glcf->defaults == NULL) {
+        return NGX_OK;
+    }
+
+    dflt = glcf->defaults->elts;
+
+    for (i = 0; i < glcf->defaults->nelts; i++) {
+
+        if (ngx_group_value_get(group, &dflt[i].field->name)
+            || !ngx_group_shape_requires(fields, &dflt[i].field->name))
+        {
+            continue;
+        }
+
+        rc = ngx_http_group_default_value(r, &dflt[i], &value);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            ngx_group_value_set(group, &dflt[i].field->name, value);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_group_default_of(ngx_http_group_loc_conf_t *glcf, ngx_str_t *name)
+{
+    ngx_uint_t                 i;
+    ngx_http_group_default_t  *dflt;
+
+    if (glcf->defaults == NULL) {
+        return 0;
+    }
+
+    dflt = glcf->defaults->elts;
+
+    for (i = 0; i < glcf->defaults->nelts; i++) {
+        if (ngx_group_str_eq(&dflt[i].field->name, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -401,7 +508,7 @@ ngx_http_group_supported(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     if (ctx->op->operation < NGX_GROUP_MEMBER_ADD && op->request
         && members && members->type == NGX_GROUP_ARRAY && members->u.items.n
         && upstream->ops[NGX_GROUP_MEMBER_ADD]
-        && !ngx_http_group_carries(op->request, &ngx_http_group_members))
+        && !ngx_group_shape_find(op->request, &ngx_http_group_members))
     {
         return ngx_http_group_not_supported(r, ctx,
                      "takes members one by one, not together with",
@@ -530,7 +637,7 @@ ngx_http_group_lost_fields(ngx_http_request_t *r,
 
         } else if (glcf->loss == NGX_HTTP_GROUP_LOSS_REPORT) {
             ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                          "group %V: \"%V\" cannot be carried upstream",
+                          "group operation %V: \"%V\" cannot be carried upstream",
                           ngx_group_operation_name(ctx->op->operation), &s[i]);
         }
     }
@@ -611,7 +718,7 @@ ngx_http_group_encode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     for (v = ctx->query->u.items.first; v; v = v->next) {
 
         if (ctx->upstream_op->query
-            && ngx_http_group_carries(ctx->upstream_op->query, &v->key))
+            && ngx_group_shape_find(ctx->upstream_op->query, &v->key))
         {
             continue;
         }
@@ -739,6 +846,8 @@ ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
                                    : r->headers_in.server;
         return NGX_OK;
     }
+
+    ctx->call->proxied = 1;
 
     host->data = ngx_pnalloc(r->pool, uscf->host.len + sizeof(":65535"));
     if (host->data == NULL) {

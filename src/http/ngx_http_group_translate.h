@@ -9,8 +9,13 @@
 /* NGX_OK, or NGX_DECLINED when an error was noted */
 ngx_int_t ngx_http_group_declined(ngx_http_group_ctx_t *ctx);
 
-/* whether one of "fields" is of that canonical name, wrappers included */
-ngx_uint_t ngx_http_group_carries(ngx_array_t *fields, ngx_str_t *name);
+/* group_default for what an answer requires and lacks.  NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_group_fill_answer(ngx_http_request_t *r,
+    ngx_array_t *fields, ngx_group_value_t *group);
+
+/* whether there is a group_default for it */
+ngx_uint_t ngx_http_group_default_of(ngx_http_group_loc_conf_t *glcf,
+    ngx_str_t *name);
 
 /* fills ctx->lost.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_group_lost(ngx_pool_t *pool, ngx_http_group_ctx_t *ctx);

@@ -11,7 +11,6 @@ static void ngx_group_lua_stop(lua_State *L, ngx_group_lua_t *vm);
 static void ngx_group_lua_message(ngx_group_lua_t *vm);
 static int ngx_group_lua_traceback(lua_State *L);
 static int ngx_group_lua_collect(lua_State *L);
-static int ngx_group_lua_panic(lua_State *L);
 static uint64_t ngx_group_lua_now(void);
 
 
@@ -36,8 +35,6 @@ ngx_group_lua_create(ngx_log_t *log)
         return NULL;
     }
 
-    lua_atpanic(vm->L, ngx_group_lua_panic);
-
     /* compiled loops do not look at hooks */
 
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE|LUAJIT_MODE_OFF);
@@ -57,10 +54,10 @@ ngx_group_lua_close(ngx_group_lua_t *vm)
 ngx_int_t
 ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
 {
-    int        rc;
-    size_t     used;
-    uint64_t   start;
-    lua_State *L;
+    int         rc;
+    size_t      used;
+    uint64_t    start;
+    lua_State  *L;
 
     L = vm->L;
 
@@ -88,7 +85,7 @@ ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
 
     lua_sethook(L, NULL, 0, 0);
 
-    if (rc != 0 && run->message.len == 0) {
+    if (rc != 0 && run->message.len == 0 && !vm->stop) {
         ngx_group_lua_message(vm);
     }
 
@@ -98,7 +95,7 @@ ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
     vm->deadline = 0;
     vm->run = NULL;
 
-    /* a stop that pcall() swallowed is one nevertheless */
+    /* a stop is one also when the script came to its end nevertheless */
 
     run->stop = vm->stop;
 
@@ -421,17 +418,6 @@ static int
 ngx_group_lua_collect(lua_State *L)
 {
     lua_gc(L, LUA_GCCOLLECT, 0);
-
-    return 0;
-}
-
-
-static int
-ngx_group_lua_panic(lua_State *L)
-{
-    (void) L;
-
-    /* cannot be reached: everything runs inside of lua_cpcall() */
 
     return 0;
 }

@@ -137,6 +137,8 @@ ngx_group_pattern_search(lua_State *L, ngx_uint_t find)
         && (lua_toboolean(L, 4)
             || strcspn((char *) p, "^$*+?.([%-") == len))
     {
+        ngx_group_pattern_step(&m, (m.end - s) / 64);
+
         e = memmem(s, m.end - s, p, len);
 
         if (e == NULL) {

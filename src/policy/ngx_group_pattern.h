@@ -2,6 +2,7 @@
 /*
  * Lua's patterns, with a matcher that looks at the clock: "(.-)(.-)(.-)b" on a
  * long subject ends with the run's time limit instead of stopping the worker.
+ * Classes are those of ASCII, and a NUL in a pattern is nothing special.
  */
 
 

@@ -21,6 +21,7 @@ static void ngx_group_sandbox_seed(lua_State *L);
 
 static int ngx_group_sandbox_read_only(lua_State *L);
 static int ngx_group_sandbox_null_text(lua_State *L);
+static int ngx_group_sandbox_pcall(lua_State *L);
 static int ngx_group_sandbox_tostring(lua_State *L);
 static int ngx_group_sandbox_rep(lua_State *L);
 static int ngx_group_sandbox_insert(lua_State *L);
@@ -31,7 +32,7 @@ static int ngx_group_sandbox_less(lua_State *L, int from, int a, int b);
 
 
 static const char  *ngx_group_sandbox_base[] = {
-    "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
+    "assert", "error", "getmetatable", "ipairs", "next", "pairs",
     "select", "setmetatable", "tonumber", "tostring", "type", "unpack",
     NULL
 };
@@ -79,6 +80,7 @@ static const char  *ngx_group_sandbox_bit[] = {
 
 
 static const luaL_Reg  ngx_group_sandbox_own_base[] = {
+    { "pcall", ngx_group_sandbox_pcall },
     { "tostring", ngx_group_sandbox_tostring },
     { NULL, NULL }
 };
@@ -295,6 +297,33 @@ ngx_group_sandbox_null_text(lua_State *L)
     lua_pushstring(L, lua_touserdata(L, 1) ? "userdata" : "null");
 
     return 1;
+}
+
+
+/*
+ * Does not swallow a stop.  LuaJIT's does, and where the Lua stack is almost
+ * full, no hook can be called to throw again what it has swallowed.
+ */
+
+static int
+ngx_group_sandbox_pcall(lua_State *L)
+{
+    int  rc;
+
+    ngx_group_lua_check(L);
+
+    luaL_checkany(L, 1);
+
+    rc = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+
+    ngx_group_lua_check(L);
+
+    luaL_checkstack(L, 1, "too many results");
+
+    lua_pushboolean(L, rc == 0);
+    lua_insert(L, 1);
+
+    return lua_gettop(L);
 }
 
 
