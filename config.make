@@ -7,6 +7,8 @@
 # ngx_module_order) must stay visible, and when nginx itself is built in the
 # same go, so must its symbols: hence not in CFLAGS, but per object.
 #
+# LuaJIT raises its errors through our frames: they need unwind tables.
+#
 # nginx compiles with -Werror, which turns a new compiler's new warning into
 # a failed installation: errors only when asked for.
 
@@ -18,7 +20,8 @@ do
 
     cat << END >> $NGX_MAKEFILE
 $NGX_OBJS/addon/$ngx_http_group_dir/$ngx_http_group_obj.o: \\
-	CFLAGS += -fvisibility=hidden ${NGX_HTTP_GROUP_CFLAGS:--Wno-error}
+	CFLAGS += -fvisibility=hidden -funwind-tables \\
+	          ${NGX_HTTP_GROUP_CFLAGS:--Wno-error}
 
 END
 done

@@ -9,9 +9,15 @@
 #define NGX_HTTP_GROUP_RESPONSE_BUFFER  (8 * 1024 * 1024)
 #define NGX_HTTP_GROUP_MAX_DEPTH        32
 #define NGX_HTTP_GROUP_MAX_MEMBERS      10000
+#define NGX_HTTP_GROUP_CONCURRENCY      8
+#define NGX_HTTP_GROUP_MAX_CALLS        256
 
 /* values are copied and written with bounded recursion */
 #define NGX_HTTP_GROUP_DEPTH_BOUND      256
+
+/* each call counts as a reference to the request, and takes its memory */
+#define NGX_HTTP_GROUP_CONCURRENCY_BOUND  40
+#define NGX_HTTP_GROUP_CALLS_BOUND        10000
 
 
 static ngx_int_t ngx_http_group_header_filter(ngx_http_request_t *r);
@@ -57,6 +63,16 @@ static ngx_conf_enum_t  ngx_http_group_loss[] = {
 
 static ngx_conf_num_bounds_t  ngx_http_group_depth_bounds = {
     ngx_conf_check_num_bounds, 1, NGX_HTTP_GROUP_DEPTH_BOUND
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_group_plan_bounds = {
+    ngx_conf_check_num_bounds, 1, NGX_HTTP_GROUP_CONCURRENCY_BOUND
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_group_calls_bounds = {
+    ngx_conf_check_num_bounds, 1, NGX_HTTP_GROUP_CALLS_BOUND
 };
 
 
@@ -180,6 +196,20 @@ static ngx_command_t  ngx_http_group_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, max_members),
       NULL },
+
+    { ngx_string("group_plan_concurrency"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_group_loc_conf_t, plan_concurrency),
+      &ngx_http_group_plan_bounds },
+
+    { ngx_string("group_plan_max_calls"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_group_loc_conf_t, plan_max_calls),
+      &ngx_http_group_calls_bounds },
 
       ngx_null_command
 };
@@ -374,6 +404,8 @@ ngx_http_group_create_loc_conf(ngx_conf_t *cf)
     conf->response_buffer_size = NGX_CONF_UNSET_SIZE;
     conf->max_depth = NGX_CONF_UNSET_UINT;
     conf->max_members = NGX_CONF_UNSET_UINT;
+    conf->plan_concurrency = NGX_CONF_UNSET_UINT;
+    conf->plan_max_calls = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -408,6 +440,10 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_GROUP_MAX_DEPTH);
     ngx_conf_merge_uint_value(conf->max_members, prev->max_members,
                               NGX_HTTP_GROUP_MAX_MEMBERS);
+    ngx_conf_merge_uint_value(conf->plan_concurrency, prev->plan_concurrency,
+                              NGX_HTTP_GROUP_CONCURRENCY);
+    ngx_conf_merge_uint_value(conf->plan_max_calls, prev->plan_max_calls,
+                              NGX_HTTP_GROUP_MAX_CALLS);
 
     if (conf->base_path.data == NULL) {
         conf->base_path = prev->base_path;

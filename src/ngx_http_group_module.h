@@ -10,6 +10,7 @@
 #include "ngx_group_canonical.h"
 #include "ngx_group_dialect.h"
 #include "ngx_group_outcome.h"
+#include "ngx_group_plan.h"
 #include "ngx_group_policy.h"
 #include "ngx_group_value.h"
 
@@ -62,6 +63,8 @@ typedef struct {
     size_t                     response_buffer_size;
     ngx_uint_t                 max_depth;
     ngx_uint_t                 max_members;
+    ngx_uint_t                 plan_concurrency;
+    ngx_uint_t                 plan_max_calls;
 } ngx_http_group_loc_conf_t;
 
 
@@ -69,6 +72,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_request_t        *request;       /* the client's */
+    ngx_uint_t                *pending;       /* calls of the same round */
     size_t                     limit;         /* of the answer's body */
 
     ngx_str_t                  method;
@@ -90,8 +94,11 @@ typedef struct {
     unsigned                   done:1;
     unsigned                   complete:1;    /* the body came to its end */
     unsigned                   too_large:1;
+    unsigned                   stopped:1;     /* by an error that is ours */
+    unsigned                   failed:1;      /* the connection, before it */
     unsigned                   encoded:1;     /* Content-Encoding */
     unsigned                   upstream:1;    /* there was an upstream at all */
+    unsigned                   readable:1;    /* an error that was understood */
     unsigned                   proxied:1;     /* proxy_pass, no variables */
 } ngx_http_group_call_t;
 
@@ -110,7 +117,6 @@ typedef struct {
     ngx_http_group_state_e     state;
 
     ngx_group_op_t            *op;            /* of the client's dialect */
-    ngx_group_op_t            *upstream_op;
     ngx_group_principal_t     *principal;
 
     ngx_str_t                  body;
@@ -122,8 +128,10 @@ typedef struct {
     ngx_group_value_t         *result;        /* canonical answer */
     ngx_array_t                lost;          /* of ngx_str_t */
 
-    ngx_http_group_call_t     *call;
-    ngx_uint_t                 calls;
+    ngx_group_plan_t          *plan;
+    ngx_uint_t                 pending;       /* calls under way */
+    ngx_http_group_call_t     *call;          /* that carried the request */
+    ngx_str_t                  upstream_host;
 
     ngx_group_policy_ctx_t    *policy;
     ngx_group_policy_run_t    *run;
@@ -132,6 +140,7 @@ typedef struct {
     ngx_group_translation_t    client;        /* the client's side */
     ngx_group_translation_t    upstream;      /* the upstream's side */
 
+    unsigned                   proxied:1;     /* by a constant proxy_pass */
     unsigned                   body_read:1;
     unsigned                   waiting:1;     /* for the body or a call */
     unsigned                   changed:1;     /* the body is not as it came */
@@ -185,15 +194,38 @@ ngx_int_t ngx_http_group_decode_request(ngx_http_request_t *r,
 ngx_int_t ngx_http_group_decode_query(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
-/* the canonical request to ctx->call */
-ngx_int_t ngx_http_group_encode_request(ngx_http_request_t *r,
+/* the plan of the canonical request, in ctx->plan; nothing is sent yet */
+ngx_int_t ngx_http_group_plan(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
-/* ctx->call's answer to ctx->result */
-ngx_int_t ngx_http_group_decode_answer(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx);
 
-/* ctx->result to the client's answer */
+/* http/ngx_http_group_step.c */
+
+/*
+ * A step of the plan to a call, in step->call.  NGX_OK; NGX_DECLINED with
+ * step->error set; NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_step_encode(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step);
+
+/* its answer, to step->answer or step->error.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_step_decode(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step);
+
+
+/* http/ngx_http_group_answer.c */
+
+/*
+ * The plan's result to ctx->result: with what the request says besides.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_complete(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_value_t *answer);
+
+/*
+ * ctx->result to the client's answer.  NGX_OK; NGX_DECLINED with ctx->error
+ * set; NGX_ERROR.
+ */
 ngx_int_t ngx_http_group_encode_answer(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -175,6 +175,16 @@ subtest 'HTTP/2' => sub {
     is($t->get('/static')->version, 2, 'version');
     is($t->get('/static', http1 => 1)->version, '1.1', 'unless asked');
     is($t->request(method => 'HEAD', uri => '/')->body, '', 'HEAD');
+
+    my $r = $t->post('/', body => 'x' x 300_000);
+    is($r->header('X-Got'), 300_000, 'a body beyond the window');
+    is($r->header('Content-Type'), 'application/json', 'a header in Huffman');
+
+    $handler->answer([200, [], 'y' x 300_000]);
+    is(length $t->get('/')->body, 300_000, 'a large answer');
+
+    $t->post('/', body => ['ab', 'c']);
+    is($handler->last->{body}, 'abc', 'a body without its length');
 };
 
 subtest 'logs' => sub {
@@ -275,26 +285,34 @@ END
 };
 
 subtest 'everything ends with the test' => sub {
-    my $file = $t->write_file('end.pl', <<'END');
+    for my $end ('die "in the middle\n"', 'kill TERM => $$; sleep 5',
+        'kill KILL => $$; sleep 5')
+    {
+        my $file = $t->write_file('end.pl', <<"END");
 use strict;
 use warnings;
 use Test::Gateway;
 use Test::More;
-my $t = Test::Gateway->new(module => 0);
-my $u = $t->upstream([200, [], '']);
-my $l = $t->raw_upstream(['hang']);
-$t->nginx(server => 'location / { return 200; }');
-my $c = $t->client(port => $l->port);
-print join(' ', 'PIDS', $t->{nginx}, $u->{pid}, $l->{pid}), "\n";
-die "in the middle\n";
+my \$t = Test::Gateway->new(module => 0);
+my \$u = \$t->upstream([200, [], '']);
+my \$l = \$t->raw_upstream(['hang']);
+\$t->nginx(server => 'location / { return 200; }');
+my \$c = \$t->client(port => \$l->port);
+\$| = 1;
+print join(' ', 'PIDS', \$t->{nginx}, \$u->{pid}, \$l->{pid}), "\\n";
+$end;
 END
-    my $output = `$^X -I$FindBin::Bin/lib $file 2>&1`;
-    isnt($?, 0, 'dies') or diag($output);
+        my $output = `$^X -I$FindBin::Bin/lib $file 2>&1`;
+        isnt($?, 0, $end) or diag($output);
 
-    my ($pids) = $output =~ /PIDS ([\d ]+)/;
-    my @pids = split / /, $pids // '';
-    is(scalar(@pids), 3, 'three processes') or diag($output);
-    is(scalar(grep { kill 0 => $_ } @pids), 0, 'are gone');
+        my ($pids) = $output =~ /PIDS ([\d ]+)/;
+        my @pids = split / /, $pids // '';
+        is(scalar(@pids), 3, 'three processes') or diag($output);
+
+        my $deadline = time + 10 * $t->patience;
+        sleep 0.1 while time < $deadline && grep { kill 0 => $_ } @pids;
+        is(scalar(grep { kill 0 => $_ } @pids), 0, 'are gone');
+    }
 };
 
 $t->stop;

@@ -43,6 +43,10 @@ sub run {
     my $pid = open my $out, '-|', "build/unit/test_$name 2>&1"
         or die "test_$name: $!\n";
 
+    local $SIG{ALRM} = sub { kill 'KILL', $pid };
+
+    alarm 300;
+
     while (my $line = <$out>) {
         chomp $line;
 
@@ -59,6 +63,7 @@ sub run {
     }
 
     close $out;
+    alarm 0;
 
     is($?, 0, 'exit status');
     is($planned, $n, 'all tests were run');

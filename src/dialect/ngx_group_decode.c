@@ -114,6 +114,15 @@ ngx_group_decode_find(ngx_group_translation_t *t, ngx_group_field_t *field,
 
     value = ngx_group_value_get(in, &field->name);
 
+    /* an answer without any of the elements is an empty list of them */
+
+    if (value == NULL && t->text && !t->request
+        && field->type == NGX_GROUP_FIELD_ARRAY)
+    {
+        *found = ngx_group_value_create(t->pool, NGX_GROUP_ARRAY);
+        return (*found == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
     if (value == NULL || value->type == NGX_GROUP_NULL) {
         return NGX_OK;
     }

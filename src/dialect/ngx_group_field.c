@@ -14,8 +14,6 @@
 
 static u_char *ngx_group_field_path(u_char *p, u_char *last,
     ngx_group_at_t *at);
-static ngx_int_t ngx_group_field_label(ngx_pool_t *pool,
-    ngx_group_field_t *field, ngx_str_t *label);
 static ngx_uint_t ngx_group_is_integer(ngx_str_t *text, int64_t *n);
 static ngx_uint_t ngx_group_is_email(ngx_str_t *text);
 static ngx_uint_t ngx_group_is_timestamp(ngx_str_t *text);
@@ -69,7 +67,12 @@ ngx_group_field_problem(ngx_group_translation_t *t, ngx_group_at_t *at,
                              - problem->limit.data;
     }
 
-    return ngx_group_field_label(t->pool, field, &problem->label);
+    if (field->label.len) {
+        problem->label = field->label;
+        return NGX_OK;
+    }
+
+    return ngx_group_field_label(t->pool, &field->name, &problem->label);
 }
 
 
@@ -99,23 +102,17 @@ ngx_group_field_path(u_char *p, u_char *last, ngx_group_at_t *at)
 
 /* "sticky_sender" is "Sticky sender" in prose unless the dialect says so */
 
-static ngx_int_t
-ngx_group_field_label(ngx_pool_t *pool, ngx_group_field_t *field,
-    ngx_str_t *label)
+ngx_int_t
+ngx_group_field_label(ngx_pool_t *pool, ngx_str_t *name, ngx_str_t *label)
 {
     size_t  i;
 
-    if (field->label.len) {
-        *label = field->label;
-        return NGX_OK;
-    }
-
-    label->data = ngx_pstrdup(pool, &field->name);
+    label->data = ngx_pstrdup(pool, name);
     if (label->data == NULL) {
         return NGX_ERROR;
     }
 
-    label->len = field->name.len;
+    label->len = name->len;
 
     for (i = 0; i < label->len; i++) {
         if (label->data[i] == '_') {

@@ -29,6 +29,10 @@ struct ngx_group_at_s {
 ngx_int_t ngx_group_field_problem(ngx_group_translation_t *t,
     ngx_group_at_t *at, ngx_group_field_t *field, char *code, int64_t limit);
 
+/* "sticky_sender" in prose, "Sticky sender".  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_group_field_label(ngx_pool_t *pool, ngx_str_t *name,
+    ngx_str_t *label);
+
 /*
  * Checks a scalar in canonical form against its field: type always; length,
  * range and form in requests.  NGX_OK, NGX_DECLINED with a problem added, or

@@ -1,7 +1,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include "ngx_group_dialect.h"
+#include "ngx_group_field.h"
 #include "ngx_group_text.h"
 
 
@@ -308,13 +308,14 @@ ngx_int_t
 ngx_group_match_build(ngx_group_translation_t *t, ngx_group_op_t *op,
     ngx_group_value_t *params, ngx_str_t *path, ngx_str_t *uri)
 {
-    u_char             *p, *u;
-    size_t              i, len, slashes;
-    ngx_str_t           key, encoded[NGX_GROUP_MATCH_SEGMENTS],
-                       *text[NGX_GROUP_MATCH_SEGMENTS];
-    ngx_uint_t          k, failed;
-    ngx_group_piece_t  *piece;
-    ngx_group_value_t  *value;
+    u_char               *p, *u;
+    size_t                i, len, slashes;
+    ngx_str_t             key, encoded[NGX_GROUP_MATCH_SEGMENTS],
+                         *text[NGX_GROUP_MATCH_SEGMENTS];
+    ngx_uint_t            k, failed;
+    ngx_group_piece_t    *piece;
+    ngx_group_value_t    *value;
+    ngx_group_problem_t  *problem;
 
     if (op->path.nelts > NGX_GROUP_MATCH_SEGMENTS) {
         return NGX_ERROR;
@@ -349,9 +350,18 @@ ngx_group_match_build(ngx_group_translation_t *t, ngx_group_op_t *op,
             {
                 failed = 1;
 
-                (void) ngx_group_error_problem(t->pool, t->error,
-                                               &piece[k].text,
-                                               value ? "format" : "missing");
+                problem = ngx_group_error_problem(t->pool, t->error,
+                                                  &piece[k].text,
+                                                  value ? "format"
+                                                        : "missing");
+                if (problem
+                    && ngx_group_field_label(t->pool, &piece[k].text,
+                                             &problem->label)
+                       != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+
                 continue;
             }
 

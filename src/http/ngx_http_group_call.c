@@ -156,9 +156,25 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         return NGX_OK;
     }
 
+    /* what threads still read from a temporary file, or the cache, comes */
+
+    if (sr->buffered && !call->complete && !call->stopped
+        && (rc == NGX_OK || rc == NGX_AGAIN))
+    {
+        return rc;
+    }
+
     call->done = 1;
     call->rc = rc;
     call->upstream = (sr->upstream != NULL);
+
+    if (call->stopped) {
+        sr->connection->error = call->failed;
+    }
+
+    /* nobody waits for what was not taken */
+
+    sr->buffered = 0;
 
     r = call->request;
 
@@ -182,9 +198,11 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         }
     }
 
-    r->write_event_handler = ngx_http_core_run_phases;
+    if (--*call->pending == 0) {
+        r->write_event_handler = ngx_http_core_run_phases;
 
-    (void) ngx_http_post_request(r, NULL);
+        (void) ngx_http_post_request(r, NULL);
+    }
 
     /* errors are answered by the client's request, in the client's dialect */
 
@@ -579,7 +597,20 @@ ngx_http_group_call_body_filter(ngx_http_request_t *sr,
         }
     }
 
-    return call->too_large ? NGX_ERROR : NGX_OK;
+    if (call->too_large) {
+
+        /*
+         * The upstream is not read any more; that the connection failed, as
+         * an error makes nginx believe, is taken back when the call is done.
+         */
+
+        call->stopped = 1;
+        call->failed = sr->connection->error;
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -11,6 +11,12 @@
 
 static ngx_int_t ngx_http_group_prepare(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_go_on(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_gather(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_finish(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 static ngx_int_t ngx_http_group_policy_start(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_policy_answer(ngx_http_request_t *r,
@@ -73,7 +79,7 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
     if (ctx->waiting) {
 
-        if (ctx->call == NULL || !ctx->call->done) {
+        if (ctx->state != NGX_HTTP_GROUP_CALL || ctx->pending) {
             return NGX_DONE;
         }
 
@@ -113,39 +119,34 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         }
 
         ctx->state = NGX_HTTP_GROUP_CALL;
-        ctx->waiting = 1;
-        ctx->calls++;
+        rc = ngx_http_group_go_on(r, ctx);
 
-        rc = ngx_http_group_call_start(r, ctx->call);
-
-        if (rc != NGX_OK) {
-            break;
-        }
-
-        return NGX_DONE;
+        break;
 
     case NGX_HTTP_GROUP_CALL:
 
-        ctx->state = NGX_HTTP_GROUP_RESPOND;
-
-        rc = ngx_http_group_decode_answer(r, ctx);
-
-        if (rc == NGX_OK && ctx->run) {
-            rc = ngx_http_group_policy_answer(r, ctx);
-        }
+        rc = ngx_http_group_gather(r, ctx);
 
         if (rc == NGX_OK) {
-            rc = ngx_http_group_encode_answer(r, ctx, &answer);
+            rc = ngx_http_group_go_on(r, ctx);
         }
 
-        if (rc != NGX_OK) {
-            break;
-        }
-
-        return ngx_http_group_respond(r, ctx, &answer);
+        break;
 
     default:
         return NGX_DONE;
+    }
+
+    if (rc == NGX_DONE) {
+        return NGX_DONE;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_group_finish(r, ctx, &answer);
+    }
+
+    if (rc == NGX_OK) {
+        return ngx_http_group_respond(r, ctx, &answer);
     }
 
 failed:
@@ -158,7 +159,7 @@ failed:
 }
 
 
-/* the client's bytes to the call */
+/* the client's bytes to the plan */
 
 static ngx_int_t
 ngx_http_group_prepare(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
@@ -178,7 +179,131 @@ ngx_http_group_prepare(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return rc;
     }
 
-    return ngx_http_group_encode_request(r, ctx);
+    return ngx_http_group_plan(r, ctx);
+}
+
+
+/*
+ * Rounds of calls until the plan has its result.  NGX_DONE: there are calls to
+ * wait for; NGX_OK: ctx->plan->result; NGX_DECLINED: ctx->error; NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              i;
+    ngx_group_plan_t       *plan;
+    ngx_group_step_t      **step;
+    ngx_http_group_call_t  *call;
+
+    plan = ctx->plan;
+
+    for ( ;; ) {
+        rc = ngx_group_plan_run(plan);
+
+        if (rc != NGX_AGAIN) {
+            break;
+        }
+
+        /* a step that cannot be written fails, and the plan is told so */
+
+        step = plan->round.elts;
+
+        for (i = 0; i < plan->round.nelts; i++) {
+            rc = ngx_http_group_step_encode(r, ctx, step[i]);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            if (rc == NGX_DECLINED) {
+                step[i]->call = NULL;
+                continue;
+            }
+
+            call = step[i]->call;
+            call->pending = &ctx->pending;
+            ctx->pending++;
+
+            if (step[i]->main) {
+                ctx->call = call;
+            }
+
+            if (ngx_http_group_call_start(r, call) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        if (ctx->pending) {
+            ctx->waiting = 1;
+            return NGX_DONE;
+        }
+    }
+
+    if (rc == NGX_DECLINED) {
+        ctx->error = plan->error;
+
+        /* the same vendor's own words, when nobody may have changed them */
+
+        ctx->as_is = (plan->upstream == plan->client && ctx->run == NULL
+                      && ctx->call && ctx->call->readable
+                      && ctx->call->status >= NGX_HTTP_BAD_REQUEST
+                      && ctx->call->status < NGX_HTTP_INTERNAL_SERVER_ERROR
+                      && ctx->call->status != NGX_HTTP_UNAUTHORIZED);
+
+        if (plan->orphan.len) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "group \"%V\" was made upstream only in part and "
+                          "could not be removed", &plan->orphan);
+        }
+    }
+
+    return rc;
+}
+
+
+/* the answers of the round */
+
+static ngx_int_t
+ngx_http_group_gather(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    ngx_uint_t          i;
+    ngx_group_step_t  **step;
+
+    step = ctx->plan->round.elts;
+
+    for (i = 0; i < ctx->plan->round.nelts; i++) {
+        if (step[i]->call
+            && ngx_http_group_step_decode(r, ctx, step[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the plan's result to the answer */
+
+static ngx_int_t
+ngx_http_group_finish(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_answer_t *answer)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_group_complete(r, ctx, ctx->plan->result);
+
+    if (rc == NGX_OK && ctx->run) {
+        rc = ngx_http_group_policy_answer(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_group_encode_answer(r, ctx, answer);
+    }
+
+    return rc;
 }
 
 

@@ -164,8 +164,18 @@ ngx_http_group_refuse(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 ngx_int_t
 ngx_http_group_fail(ngx_http_request_t *r)
 {
+    ngx_http_group_ctx_t  *ctx;
+
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "no memory for a group request");
+
+    /* calls that are still under way come back to nobody */
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
+
+    if (ctx) {
+        ctx->state = NGX_HTTP_GROUP_FINISHED;
+    }
 
     ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
 

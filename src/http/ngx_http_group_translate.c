@@ -1,6 +1,6 @@
 
 /*
- * Requests from the client's dialect to the upstream's.
+ * The client's request to the canonical one, and the plan that it makes.
  */
 
 
@@ -15,23 +15,12 @@ static ngx_int_t ngx_http_group_fill_defaults(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_default_value(ngx_http_request_t *r,
     ngx_http_group_default_t *dflt, ngx_group_value_t **value);
-static ngx_int_t ngx_http_group_supported(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx);
-static ngx_int_t ngx_http_group_not_supported(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx, char *what, ngx_str_t *name);
-static ngx_int_t ngx_http_group_encode_body(ngx_http_request_t *r,
-    ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
-static ngx_int_t ngx_http_group_encode_query(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_given(ngx_http_request_t *r,
+    ngx_http_group_loc_conf_t *glcf, ngx_group_plan_t *plan);
 static ngx_int_t ngx_http_group_lost_fields(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
-static ngx_int_t ngx_http_group_keep_unknown(ngx_pool_t *pool,
-    ngx_array_t *fields, ngx_group_value_t *from, ngx_group_value_t *to);
-static ngx_int_t ngx_http_group_sign(ngx_http_request_t *r,
-    ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx,
-    ngx_str_t *host);
 static ngx_int_t ngx_http_group_upstream_host(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx, ngx_str_t *host);
+    ngx_http_group_ctx_t *ctx);
 
 
 /*
@@ -45,7 +34,6 @@ typedef struct {
 
 
 static ngx_str_t  ngx_http_group_id = ngx_string("id");
-static ngx_str_t  ngx_http_group_members = ngx_string("members");
 static ngx_str_t  ngx_http_group_owner = ngx_string("owner");
 
 
@@ -314,28 +302,6 @@ ngx_http_group_fill_answer(ngx_http_request_t *r, ngx_array_t *fields,
 }
 
 
-ngx_uint_t
-ngx_http_group_default_of(ngx_http_group_loc_conf_t *glcf, ngx_str_t *name)
-{
-    ngx_uint_t                 i;
-    ngx_http_group_default_t  *dflt;
-
-    if (glcf->defaults == NULL) {
-        return 0;
-    }
-
-    dflt = glcf->defaults->elts;
-
-    for (i = 0; i < glcf->defaults->nelts; i++) {
-        if (ngx_group_str_eq(&dflt[i].field->name, name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 /* NGX_DECLINED: the variables of the value are empty */
 
 static ngx_int_t
@@ -405,36 +371,17 @@ ngx_http_group_default_value(ngx_http_request_t *r,
 }
 
 
+/* the plan of the canonical request; nothing is sent yet */
+
 ngx_int_t
-ngx_http_group_encode_request(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx)
+ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                   rc;
-    ngx_str_t                   host;
+    ngx_group_plan_t           *plan;
     ngx_group_value_t          *owner;
-    ngx_http_group_call_t      *call;
     ngx_http_group_loc_conf_t  *glcf;
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
-
-    ctx->upstream_op = glcf->upstream_dialect->ops[ctx->op->operation];
-
-    if (ctx->upstream_op == NULL) {
-        return ngx_http_group_not_supported(r, ctx, "has no operation",
-                              ngx_group_operation_name(ctx->op->operation));
-    }
-
-    call = ngx_pcalloc(r->pool, sizeof(ngx_http_group_call_t));
-    if (call == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->method = ctx->upstream_op->method;
-    call->limit = glcf->response_buffer_size;
-    call->media_type = glcf->upstream_dialect->media_type;
-    call->accept = glcf->upstream_dialect->media_type;
-
-    ctx->call = call;
 
     owner = ngx_group_value_get(ctx->doc, &ngx_http_group_owner);
 
@@ -443,172 +390,81 @@ ngx_http_group_encode_request(ngx_http_request_t *r,
         ctx->client.owner = owner->u.text;
     }
 
-    if (ngx_http_group_upstream_host(r, ctx, &host) != NGX_OK) {
+    if (ngx_http_group_upstream_host(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_group_supported(r, ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_group_match_build(&ctx->upstream, ctx->upstream_op, ctx->doc,
-                                   &call->path, &call->uri);
-    }
-
-    if (rc == NGX_ERROR) {
+    plan = ngx_pcalloc(r->pool, sizeof(ngx_group_plan_t));
+    if (plan == NULL) {
         return NGX_ERROR;
     }
 
-    /* what the body lacks is told together with what the path lacks */
+    plan->pool = r->pool;
+    plan->log = r->connection->log;
+    plan->client = glcf->dialect;
+    plan->upstream = glcf->upstream_dialect;
+    plan->op = ctx->op;
+    plan->doc = ctx->doc;
+    plan->query = ctx->query;
+    plan->concurrency = glcf->plan_concurrency;
+    plan->max_calls = glcf->plan_max_calls;
 
-    if (ctx->error.outcome == NGX_GROUP_DONE
-        || ctx->error.outcome == NGX_GROUP_INVALID)
-    {
-        if (ngx_http_group_encode_body(r, glcf, ctx) == NGX_ERROR) {
-            return NGX_ERROR;
-        }
+    ctx->plan = plan;
+
+    if (ngx_http_group_given(r, glcf, plan) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (ngx_http_group_declined(ctx) != NGX_OK) {
-        return NGX_DECLINED;
+    rc = ngx_group_plan_create(plan);
+
+    if (rc == NGX_DECLINED) {
+        ctx->error = plan->error;
     }
 
-    rc = ngx_http_group_encode_query(r, ctx);
-
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || plan->upstream == plan->client) {
         return rc;
     }
 
-    return ngx_http_group_sign(r, glcf, ctx, &host);
-}
-
-
-/* what would take more than the one call is not begun */
-
-static ngx_int_t
-ngx_http_group_supported(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
-{
-    ngx_group_op_t             *op;
-    ngx_group_value_t          *members;
-    ngx_group_dialect_t        *upstream;
-    ngx_http_group_loc_conf_t  *glcf;
-
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
-
-    upstream = glcf->upstream_dialect;
-    op = ctx->upstream_op;
-
-    if (upstream == glcf->dialect) {
-        return NGX_OK;
-    }
-
-    /* members that the upstream takes, but elsewhere, are not just lost */
-
-    members = ngx_group_value_get(ctx->doc, &ngx_http_group_members);
-
-    if (ctx->op->operation < NGX_GROUP_MEMBER_ADD && op->request
-        && members && members->type == NGX_GROUP_ARRAY && members->u.items.n
-        && upstream->ops[NGX_GROUP_MEMBER_ADD]
-        && !ngx_group_shape_find(op->request, &ngx_http_group_members))
-    {
-        return ngx_http_group_not_supported(r, ctx,
-                     "takes members one by one, not together with",
-                     ngx_group_operation_name(ctx->op->operation));
-    }
-
-    return ngx_http_group_answerable(r, ctx);
-}
-
-
-ngx_int_t
-ngx_http_group_not_supported_field(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx, ngx_str_t *name)
-{
-    return ngx_http_group_not_supported(r, ctx, "does not tell", name);
-}
-
-
-static ngx_int_t
-ngx_http_group_not_supported(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
-    char *what, ngx_str_t *name)
-{
-    u_char                     *p;
-    size_t                      len;
-    ngx_http_group_loc_conf_t  *glcf;
-
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
-
-    ngx_group_error_set(&ctx->error, NGX_GROUP_NOT_SUPPORTED, "upstream", "");
-
-    len = sizeof("the upstream API \"\"  \"\"") - 1
-          + glcf->upstream_dialect->name.len + ngx_strlen(what) + name->len;
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
+    if (ngx_http_group_lost_fields(r, glcf, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ctx->error.detail.data = p;
-    ctx->error.detail.len = ngx_sprintf(p, "the upstream API \"%V\" %s \"%V\"",
-                                        &glcf->upstream_dialect->name, what,
-                                        name)
-                            - p;
-
-    return NGX_DECLINED;
+    return ngx_http_group_declined(ctx);
 }
 
 
+/* what the configuration says of all groups, for answers that lack it */
+
 static ngx_int_t
-ngx_http_group_encode_body(ngx_http_request_t *r,
-    ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx)
+ngx_http_group_given(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
+    ngx_group_plan_t *plan)
 {
-    ngx_uint_t          same;
-    ngx_array_t        *fields;
-    ngx_group_value_t  *body;
+    ngx_str_t                 *name;
+    ngx_uint_t                 i;
+    ngx_http_group_default_t  *dflt;
 
-    fields = ctx->upstream_op->request;
-    same = (glcf->upstream_dialect == glcf->dialect);
+    if (glcf->defaults == NULL) {
+        return NGX_OK;
+    }
 
-    /* what was checked is what is sent, with the fields that nobody knows */
+    plan->given = ngx_array_create(r->pool, glcf->defaults->nelts,
+                                   sizeof(ngx_str_t));
+    if (plan->given == NULL) {
+        return NGX_ERROR;
+    }
 
-    if (same && !ctx->changed) {
+    dflt = glcf->defaults->elts;
 
-        if (fields == NULL) {
-            return NGX_OK;
+    for (i = 0; i < glcf->defaults->nelts; i++) {
+        name = ngx_array_push(plan->given);
+        if (name == NULL) {
+            return NGX_ERROR;
         }
 
-        return ngx_group_write(r->pool, glcf->dialect->format, ctx->tree,
-                               &ctx->call->body);
+        *name = dflt[i].field->name;
     }
 
-    if (!same && ngx_http_group_lost_fields(r, glcf, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (fields == NULL) {
-        return NGX_OK;
-    }
-
-    body = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
-
-    if (body == NULL
-        || ngx_group_encode(&ctx->upstream, fields, ctx->doc, body) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (same && ctx->tree
-        && ngx_http_group_keep_unknown(r->pool, fields, ctx->tree, body)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_group_declined(ctx) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_group_write(r->pool, glcf->upstream_dialect->format, body,
-                           &ctx->call->body);
+    return NGX_OK;
 }
 
 
@@ -616,20 +472,47 @@ static ngx_int_t
 ngx_http_group_lost_fields(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx)
 {
-    ngx_str_t   *s;
-    ngx_uint_t   i;
+    ngx_str_t       *s;
+    ngx_uint_t       i, n;
+    ngx_array_t      none, *fields;
+    ngx_group_op_t  *op;
 
-    if (ctx->op->request == NULL) {
+    op = ctx->plan->upstream->ops[ctx->op->operation];
+
+    if (ctx->op->request == NULL || op == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_http_group_lost(r->pool, ctx) != NGX_OK) {
+    fields = op->request;
+
+    if (fields == NULL) {
+        ngx_memzero(&none, sizeof(ngx_array_t));
+        fields = &none;
+    }
+
+    if (ngx_group_encode_lost(r->pool, fields, ctx->doc, &ctx->lost)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     s = ctx->lost.elts;
+    n = 0;
 
     for (i = 0; i < ctx->lost.nelts; i++) {
+
+        /* members that go in calls of their own are carried */
+
+        if (ctx->plan->apart && ngx_group_str_is(&s[i], "members")) {
+            continue;
+        }
+
+        s[n++] = s[i];
+    }
+
+    ctx->lost.nelts = n;
+
+    for (i = 0; i < n; i++) {
 
         if (glcf->loss == NGX_HTTP_GROUP_LOSS_REJECT) {
             (void) ngx_group_error_problem(r->pool, &ctx->error, &s[i],
@@ -637,171 +520,13 @@ ngx_http_group_lost_fields(ngx_http_request_t *r,
 
         } else if (glcf->loss == NGX_HTTP_GROUP_LOSS_REPORT) {
             ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                          "group operation %V: \"%V\" cannot be carried upstream",
+                          "group operation %V: \"%V\" cannot be carried "
+                          "upstream",
                           ngx_group_operation_name(ctx->op->operation), &s[i]);
         }
     }
 
     return NGX_OK;
-}
-
-
-/* fields that the dialect does not know, of the object and of its wrappers */
-
-static ngx_int_t
-ngx_http_group_keep_unknown(ngx_pool_t *pool, ngx_array_t *fields,
-    ngx_group_value_t *from, ngx_group_value_t *to)
-{
-    ngx_uint_t          i;
-    ngx_group_field_t  *field;
-    ngx_group_value_t  *v, *copy, *inner;
-
-    field = fields->elts;
-
-    for (v = from->u.items.first; v; v = v->next) {
-
-        for (i = 0; i < fields->nelts; i++) {
-            if (ngx_group_str_eq(&field[i].name, &v->key)) {
-                break;
-            }
-        }
-
-        if (i == fields->nelts) {
-            copy = ngx_group_value_copy(pool, v);
-            if (copy == NULL) {
-                return NGX_ERROR;
-            }
-
-            copy->key = v->key;
-            ngx_group_value_push(to, copy);
-            continue;
-        }
-
-        inner = ngx_group_value_get(to, &v->key);
-
-        if (field[i].nfrom == 0 && field[i].fields && inner
-            && inner->type == NGX_GROUP_OBJECT && v->type == NGX_GROUP_OBJECT
-            && ngx_http_group_keep_unknown(pool, field[i].fields, v, inner)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * Which of the upstream's parameters a query is.  What cannot be asked is not
- * left out: the answer would be another one.
- */
-
-static ngx_int_t
-ngx_http_group_encode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
-{
-    ngx_group_value_t          *v, *query;
-    ngx_group_translation_t     t;
-    ngx_http_group_loc_conf_t  *glcf;
-
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
-
-    if (glcf->upstream_dialect == glcf->dialect && !ctx->changed) {
-
-        if (ctx->args == NULL) {
-            return NGX_OK;
-        }
-
-        return ngx_group_query_write(r->pool, ctx->args, &ctx->call->args);
-    }
-
-    for (v = ctx->query->u.items.first; v; v = v->next) {
-
-        if (ctx->upstream_op->query
-            && ngx_group_shape_find(ctx->upstream_op->query, &v->key))
-        {
-            continue;
-        }
-
-        return ngx_http_group_not_supported(r, ctx, "cannot be asked for",
-                                            &v->key);
-    }
-
-    if (ctx->upstream_op->query == NULL) {
-        return NGX_OK;
-    }
-
-    query = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
-    if (query == NULL) {
-        return NGX_ERROR;
-    }
-
-    t = ctx->upstream;
-    t.text = 1;
-    t.query = 1;
-
-    if (ngx_group_encode(&t, ctx->upstream_op->query, ctx->query, query)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_group_declined(ctx) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    return ngx_group_query_write(r->pool, query, &ctx->call->args);
-}
-
-
-static ngx_int_t
-ngx_http_group_sign(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
-    ngx_http_group_ctx_t *ctx, ngx_str_t *host)
-{
-    ngx_group_header_t        *header;
-    ngx_http_group_call_t     *call;
-    ngx_group_auth_request_t   request;
-
-    if (glcf->signer == NULL) {
-        return NGX_OK;
-    }
-
-    call = ctx->call;
-
-    ngx_memzero(&request, sizeof(ngx_group_auth_request_t));
-
-    request.method = call->method;
-    request.uri = call->uri;
-    request.unparsed_path = call->path;
-    request.args = call->args;
-    request.now = ngx_time();
-
-    request.headers = ngx_array_create(r->pool, 2, sizeof(ngx_group_header_t));
-    call->headers = ngx_array_create(r->pool, 3, sizeof(ngx_group_header_t));
-
-    if (request.headers == NULL || call->headers == NULL) {
-        return NGX_ERROR;
-    }
-
-    header = ngx_array_push_n(request.headers, call->body.len ? 2 : 1);
-    if (header == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_str_set(&header[0].name, "host");
-    header[0].value = *host;
-
-    if (call->body.len) {
-        ngx_str_set(&header[1].name, "content-type");
-        header[1].value = call->media_type;
-    }
-
-    if (ngx_group_sha256(&call->body, request.body) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_group_auth_sign(r->pool, glcf->signer, &request,
-                               call->headers);
 }
 
 
@@ -813,10 +538,10 @@ ngx_http_group_sign(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
  */
 
 static ngx_int_t
-ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
-    ngx_str_t *host)
+ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     u_char                            *p;
+    ngx_str_t                         *host;
     ngx_uint_t                         i, ssl;
     ngx_module_t                      *module;
     ngx_http_upstream_srv_conf_t      *uscf;
@@ -824,6 +549,7 @@ ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     ssl = 0;
     uscf = NULL;
+    host = &ctx->upstream_host;
 
     for (i = 0; ngx_cycle->modules[i]; i++) {
         module = ngx_cycle->modules[i];
@@ -847,7 +573,7 @@ ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_OK;
     }
 
-    ctx->call->proxied = 1;
+    ctx->proxied = 1;
 
     host->data = ngx_pnalloc(r->pool, uscf->host.len + sizeof(":65535"));
     if (host->data == NULL) {

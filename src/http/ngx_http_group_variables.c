@@ -228,7 +228,8 @@ static ngx_int_t
 ngx_http_group_variable_calls(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_str_t *value)
 {
-    return ngx_http_group_variable_number(r->pool, "%ui", ctx->calls, 0,
+    return ngx_http_group_variable_number(r->pool, "%ui",
+                                          ctx->plan ? ctx->plan->calls : 0, 0,
                                           value);
 }
 

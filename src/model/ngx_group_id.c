@@ -71,11 +71,13 @@ ngx_group_id_encode(ngx_pool_t *pool, ngx_uint_t client_form,
         return NGX_ERROR;
     }
 
-    out->data = p;
-    out->len = in->len + 1;
+    p[0] = '~';
+    ngx_memcpy(p + 1, in->data, in->len);
 
-    *p++ = '~';
-    ngx_memcpy(p, in->data, in->len);
+    /* only now: "out" may be "in" */
+
+    out->len = in->len + 1;
+    out->data = p;
 
     return NGX_OK;
 }

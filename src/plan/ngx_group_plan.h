@@ -46,6 +46,8 @@ struct ngx_group_plan_s {
     ngx_group_op_t         *op;        /* of the client's dialect */
     ngx_group_value_t      *doc;       /* canonical request */
     ngx_group_value_t      *query;
+    ngx_array_t            *given;     /* of ngx_str_t: fields that an answer
+                                          is filled with, or NULL */
     ngx_uint_t              concurrency;
     ngx_uint_t              max_calls;
 
@@ -62,8 +64,8 @@ struct ngx_group_plan_s {
     ngx_str_t               group_id;
     ngx_group_value_t      *members;   /* read so far, or wanted */
     ngx_group_value_t      *item;      /* the next to add or to remove */
-    ngx_group_value_t      *removed;   /* memberships to remove, or NULL */
     ngx_group_value_t      *page;      /* query of the page that is read */
+    ngx_uint_t              tries;
     unsigned                apart:1;   /* members go in calls of their own */
 };
 

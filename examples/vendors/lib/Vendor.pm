@@ -11,7 +11,8 @@ use Mojo::Base -base, -signatures;
 #                         https works too, with ?cert=FILE&key=FILE or with
 #                         Mojolicious' own test certificate
 #   --latency MS          wait that long before each answer of the vendor
-#   --with-parent         stop when the parent process is gone
+#   --with-parent[=PID]   stop when the parent process is gone; with its PID
+#                         even when that was before the emulator was ready
 #   --no-unknown-fields   refuse body fields the vendor's documents do not
 #                         have; the real vendors mostly ignore them
 #   --forbid-header NAME  refuse requests with this header, may be repeated
@@ -88,7 +89,7 @@ sub getopt ($self, @specs) {
         %$option,
     );
 
-    push @specs, 'listen=s', 'latency=f', 'with-parent', 'no-unknown-fields',
+    push @specs, 'listen=s', 'latency=f', 'with-parent:i', 'no-unknown-fields',
         'forbid-header=s@', 'compress', 'journal=i', 'verbose';
 
     my $usage = sprintf "usage: %s.pl %s\n", $self->name,
@@ -229,9 +230,10 @@ sub run ($self) {
 
     # Perl's signal handlers wait for Perl code to run, so there is some now
     # and then even where nobody asks for the parent.
-    my $parent = $option->{'with-parent'} ? getppid : undef;
+    my $watched = defined $option->{'with-parent'};
+    my $parent  = $option->{'with-parent'} || getppid;
     Mojo::IOLoop->recurring(0.2 => sub {
-        exit 0 if defined $parent && getppid != $parent;
+        exit 0 if $watched && getppid != $parent;
     });
 
     my $url = Mojo::URL->new($option->{listen})->port($daemon->ports->[0]);

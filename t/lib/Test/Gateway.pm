@@ -41,7 +41,7 @@ use warnings;
 use Cwd qw(abs_path);
 use Digest::SHA qw(sha256_hex);
 use File::Basename qw(dirname);
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64);
@@ -51,8 +51,9 @@ use Time::HiRes qw(sleep time);
 
 use Test::Gateway::Client;
 use Test::Gateway::Emulator;
+use Test::Gateway::HTTP2 qw(exchange);
 use Test::Gateway::Message
-    qw(header_values json_decode json_encode pairs parse_head);
+    qw(header_values json_decode json_encode pairs);
 use Test::Gateway::RawUpstream;
 use Test::Gateway::Response;
 use Test::Gateway::SigV4 qw(sign);
@@ -88,6 +89,7 @@ sub new {
         temp     => $temp,
         dir      => "$temp",
         port     => {},
+        http2    => {},
         locks    => [],
         servers  => [],
         expected => [],
@@ -155,10 +157,16 @@ sub _free_port {
     die "no free port\n";
 }
 
-# The parameters of "listen" for servers that a test writes itself.
+# The parameters of "listen" for servers that a test writes itself; on such a
+# port, request() speaks HTTP/2 when it is to.
 sub listen {
     my ($self, $name) = @_;
-    return '127.0.0.1:' . $self->port($name) . ($self->http2 ? ' http2' : '');
+
+    my $port = $self->port($name);
+    return "127.0.0.1:$port" if !$self->http2;
+
+    $self->{http2}{$port} = 1;
+    return "127.0.0.1:$port http2";
 }
 
 
@@ -331,7 +339,7 @@ sub _build_conf {
         if $module && !_has($http, 'group_dialect_path');
     push @http, _tiny("$http\n$server\n$servers") if $ENV{TEST_GROUP_TINY};
 
-    my @listen = '127.0.0.1:%%PORT%%' . ($self->http2 ? ' http2' : '');
+    my @listen = $self->listen;
     push @listen, '127.0.0.1:%%PORT:http1%%' if $self->http2;
 
     return join "\n", @head, $globals,
@@ -357,9 +365,8 @@ sub _access_log {
         : ref $self->{variables} ? @{$self->{variables}}
         :                          ();
 
-    my $format = join ',',
-        map { "\"$_->[0]\":\"\$$_->[1]\"" } (map { [$_, $_] } @ACCESS),
-        map { [$_, "group_$_"] } @group;
+    my $format = join ',', (map { "\"$_\":\"\$$_\"" } @ACCESS),
+        map { "\"$_\":\"\$group_$_\"" } @group;
 
     return "log_format test_group escape=json '{$format}';",
         'access_log %%DIR%%/access.log test_group;';
@@ -422,6 +429,49 @@ sub _spawn {
 
     my $err = "$self->{dir}/stderr";
     $self->{nginx} = $self->_fork_exec($err, $err, @command);
+    $self->_guard;
+
+    return;
+}
+
+# A test that is killed cannot stop its nginx: a process that waits for the
+# end of the test does it then.
+sub _guard {
+    my ($self) = @_;
+
+    pipe my $read, my $write or die "pipe: $!\n";
+
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        close $write;
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        $SIG{$_} = 'IGNORE' for qw(INT TERM HUP);
+
+        # a byte says that nginx was stopped; the end of the pipe, that there
+        # is no more test
+        if (!sysread $read, my $byte, 1) {
+            kill TERM => $self->{nginx};
+            remove_tree($self->{dir}) if !$ENV{TEST_GROUP_KEEP};
+        }
+
+        POSIX::_exit(0);
+    }
+
+    close $read;
+    $self->{guard} = {pid => $pid, write => $write};
+
+    return;
+}
+
+sub _unguard {
+    my ($self) = @_;
+
+    my $guard = delete $self->{guard} or return;
+    syswrite $guard->{write}, '.';
+    close $guard->{write};
+    waitpid $guard->{pid}, 0;
 
     return;
 }
@@ -438,7 +488,7 @@ sub _fork_exec {
     open STDERR, '>>', $stderr;
 
     $ENV{LD_PRELOAD} = $ENV{TEST_GROUP_ASAN} if $ENV{TEST_GROUP_ASAN};
-    $ENV{ASAN_OPTIONS} //= 'detect_leaks=0';
+    $ENV{ASAN_OPTIONS} //= 'detect_leaks=0:detect_odr_violation=0';
     $ENV{UBSAN_OPTIONS} //= 'print_stacktrace=1';
 
     { no warnings 'exec'; exec @command; }
@@ -461,7 +511,10 @@ sub _wait_for_ports {
 
             my $gone = waitpid($self->{nginx}, POSIX::WNOHANG()) != 0;
             if ($gone || time > $deadline) {
-                delete $self->{nginx} if $gone;
+                if ($gone) {
+                    delete $self->{nginx};
+                    $self->_unguard;
+                }
                 my $why = $self->read_file('stderr')
                     . $self->read_file('error.log');
                 $self->{checked} = length $self->read_file('error.log');
@@ -519,6 +572,7 @@ sub stop {
             last if defined $exit;
         }
 
+        $self->_unguard;
         $self->_problem('nginx could not be stopped') if !defined $exit;
         $self->_problem("nginx ended with exit code " . ($exit >> 8)
                 . ' signal ' . ($exit & 127))
@@ -590,7 +644,8 @@ sub unlike_log {
         || diag(join "\n", @lines);
 }
 
-# The lines of access.log as hashes, once there are that many.
+# The lines of access.log, once there are that many, as hashes by the names of
+# variables; the module's without their "group_".
 sub access {
     my ($self, $at_least) = @_;
 
@@ -800,12 +855,12 @@ sub request {
 
     $self->reload if $ENV{TEST_GROUP_RELOAD} && $self->{nginx};
 
-    my $curl = $self->http2 && !$option{http1} && !$option{client};
-    return $self->_curl($headers, $body, %option)
-        if $curl && (!defined $option{port}
-            || $option{port} == $self->port);
+    my $http2 = $self->{http2}{$option{port} // $self->port}
+        && !$option{http1} && !$option{client};
 
-    return $self->_http1($headers, $body, %option);
+    return $http2
+        ? $self->_http2($headers, $body, %option)
+        : $self->_http1($headers, $body, %option);
 }
 
 sub get  { my $self = shift; return $self->_short('GET',  @_) }
@@ -856,70 +911,20 @@ sub _http1 {
     return $response;
 }
 
-# HTTP/2 is spoken by curl.
-sub _curl {
+sub _http2 {
     my ($self, $headers, $body, %option) = @_;
 
-    my $id = ++$self->{curl};
-    my @path = map { "$self->{dir}/curl.$id.$_" } qw(head body out);
-
-    my @command = ('curl', '--silent', '--show-error', '--globoff',
-        '--path-as-is', '--http2-prior-knowledge', '--no-buffer',
-        '--max-time', $option{timeout} // 10 * $self->patience,
-        '--dump-header', $path[0], '--output', $path[1]);
-
-    push @command, $option{method} eq 'HEAD' ? '--head'
-        : ('--request', $option{method});
-
-    for my $name (qw(User-Agent Accept Content-Type Expect)) {
-        push @command, '--header', "$name:"
-            if !header_values($headers, $name);
-    }
-
-    for my $pair (@$headers) {
-        my ($name, $value) = @$pair;
-        next if $name =~ /^(?:Connection|Transfer-Encoding)$/i;
-        push @command, '--header',
-            length $value ? "$name: $value" : "$name;";
-    }
-
-    push @command, '--data-binary', '@' . $self->write_file(
-        "curl.$id.data", ref $body ? join('', @$body) : $body)
-        if defined $body;
-
-    my $port = $option{port} // $self->port;
-    push @command, '--', "http://127.0.0.1:$port$option{uri}";
-
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        open STDOUT, '>', $path[2];
-        open STDERR, '>&', \*STDOUT;
-        { no warnings 'exec'; exec @command; }
-        print STDERR "cannot run curl: $!\n";
-        POSIX::_exit(127);
-    }
-    waitpid $pid, 0;
-    my $exit = $? >> 8;
-
-    my $raw      = $self->read_file($path[0]);
-    my @heads    = split /\r\n\r\n/, $raw;
-    my $response = Test::Gateway::Response->new(
-        raw  => $raw,
-        body => $option{method} eq 'HEAD' ? '' : $self->read_file($path[1]),
+    my $timeout = $option{timeout} // 10 * $self->patience;
+    my $client  = $self->client(port => $option{port} // $self->port,
+        timeout => $timeout);
+    my $response = exchange($client,
+        method  => $option{method},
+        uri     => $option{uri},
+        headers => $headers,
+        body    => $body,
+        timeout => $timeout,
     );
-
-    my ($start, $got) = parse_head(pop @heads // '');
-    if (defined $start && $start =~ m{^HTTP/(\d(?:\.\d)?) (\d\d\d) ?(.*)}) {
-        @$response{qw(version status reason)} = ($1, $2, $3);
-        $response->{headers} = $got;
-    }
-
-    if ($exit) {
-        my %error = (18 => 'truncated', 28 => 'timeout', 52 => 'closed',
-            56 => 'reset', 92 => 'reset');
-        $response->{error} = $error{$exit} // "curl: $exit";
-        $response->{error_text} = $self->read_file($path[2]);
-    }
+    $client->close;
 
     return $response;
 }
@@ -927,8 +932,9 @@ sub _curl {
 
 ## the end
 
-# What a signal interrupts is cleaned up as well.
-$SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
+# What a signal interrupts is cleaned up as well; and so is a test whose output
+# nobody reads any more.
+$SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP PIPE);
 
 sub _finish {
     my $problems = 0;

@@ -1,0 +1,87 @@
+
+/*
+ * What the plans share.  Each function returns what a plan's "next" does:
+ * NGX_AGAIN with a round, NGX_OK, NGX_DECLINED with plan->error, NGX_ERROR.
+ */
+
+
+#ifndef _NGX_GROUP_PLAN_STEPS_H_INCLUDED_
+#define _NGX_GROUP_PLAN_STEPS_H_INCLUDED_
+
+
+#include "ngx_group_plan.h"
+
+
+/* begins a new round */
+void ngx_group_plan_round(ngx_group_plan_t *plan);
+
+/*
+ * Adds a call to the round.  NGX_OK; NGX_DECLINED: it would be one too many;
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_group_plan_step(ngx_group_plan_t *plan, ngx_uint_t operation,
+    ngx_group_value_t *doc, ngx_group_value_t *query, ngx_uint_t main);
+
+/* a round of one call, with what comes after it */
+ngx_int_t ngx_group_plan_call(ngx_group_plan_t *plan, ngx_uint_t operation,
+    ngx_group_value_t *doc, ngx_group_value_t *query, ngx_uint_t main,
+    ngx_group_plan_pt next);
+
+/* the one call of the last round */
+ngx_group_step_t *ngx_group_plan_last(ngx_group_plan_t *plan);
+
+/* ends with the error of a call */
+ngx_int_t ngx_group_plan_failed(ngx_group_plan_t *plan,
+    ngx_group_error_t *error);
+
+/* ends with "not_supported": "the upstream API "x" <what> "<name>"" */
+ngx_int_t ngx_group_plan_refuse(ngx_group_plan_t *plan, char *what,
+    ngx_str_t *name);
+
+/* plan->result is the group as the upstream told it: reads what it lacks */
+ngx_int_t ngx_group_plan_complete(ngx_group_plan_t *plan);
+
+/* {group_id, owner} and, when there is one, {member} */
+ngx_group_value_t *ngx_group_plan_membership(ngx_group_plan_t *plan,
+    ngx_group_value_t *member);
+
+/* {id, owner} of the group */
+ngx_group_value_t *ngx_group_plan_address(ngx_group_plan_t *plan);
+
+
+/* ngx_group_plan_members.c: members that go in calls of their own */
+
+ngx_int_t ngx_group_plan_create_apart(ngx_group_plan_t *plan);
+ngx_int_t ngx_group_plan_replace_apart(ngx_group_plan_t *plan);
+
+/* reads all members into plan->members, page by page, then plan->after */
+ngx_int_t ngx_group_plan_read_members(ngx_group_plan_t *plan,
+    ngx_group_plan_pt after);
+
+
+/* ngx_group_plan_change.c: members of groups that are only written whole */
+
+ngx_int_t ngx_group_plan_add_inside(ngx_group_plan_t *plan);
+ngx_int_t ngx_group_plan_remove_inside(ngx_group_plan_t *plan);
+ngx_int_t ngx_group_plan_list_inside(ngx_group_plan_t *plan);
+ngx_int_t ngx_group_plan_get_inside(ngx_group_plan_t *plan);
+
+/* the membership that has the member of plan->doc, found in a list */
+ngx_int_t ngx_group_plan_find(ngx_group_plan_t *plan,
+    ngx_group_plan_pt after);
+
+
+/* the text of a member of an object, or an empty one */
+ngx_str_t *ngx_group_plan_text(ngx_group_value_t *object, char *name);
+
+ngx_group_value_t *ngx_group_plan_get(ngx_group_value_t *object, char *name);
+
+/* NGX_OK or NGX_ERROR */
+ngx_int_t ngx_group_plan_set(ngx_group_plan_t *plan,
+    ngx_group_value_t *object, char *name, ngx_str_t *text);
+
+/* the member of that id in a list of members or of memberships, or NULL */
+ngx_group_value_t *ngx_group_plan_has(ngx_group_value_t *list, ngx_str_t *id);
+
+
+#endif /* _NGX_GROUP_PLAN_STEPS_H_INCLUDED_ */

@@ -1,0 +1,261 @@
+# Operations that take more than one upstream call: members that go in calls
+# of their own, members of groups that are only written whole, answers that
+# have to be read.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use Test::Gateway;
+use Test::Gateway::Message qw(json_decode);
+use Test::Gateway::Vendors qw(
+    collection gateway_server group_body item path_segment sign_in
+);
+
+my $OK = '2764183c-5e75-4ae6-8833-503cd5f4dcb0';
+
+my $t = Test::Gateway->new;
+
+my %emulator = (
+    signalwire => $t->emulator('signalwire', 'no-unknown-fields' => undef,
+        'any-number' => undef),
+    vinyldns => $t->emulator('vinyldns', 'no-unknown-fields' => undef,
+        domain => 'example.com'),
+    faxfinder => $t->emulator('faxfinder', 'no-unknown-fields' => undef),
+    portsip   => $t->emulator('portsip', 'no-unknown-fields' => undef),
+);
+
+my $servers = '';
+
+for my $client (keys %emulator) {
+    for my $upstream (keys %emulator) {
+        my $more = $upstream eq 'faxfinder' ? 'group_default owner alice;'
+            : $upstream eq 'vinyldns' ? "group_default email o\@example.com;
+                group_default members $OK; group_default admins $OK;"
+            : 'group_default email o@example.com; group_default admins 101;';
+
+        $servers .= gateway_server($t, client => $client,
+            upstream => $upstream, url => $emulator{$upstream}->url,
+            more => $more);
+    }
+}
+
+$servers .= gateway_server($t, name => 'few', client => 'vinyldns',
+    upstream => 'portsip', url => $emulator{portsip}->url,
+    more => 'group_plan_max_calls 3;');
+$servers .= gateway_server($t, name => 'one', client => 'vinyldns',
+    upstream => 'portsip', url => $emulator{portsip}->url,
+    more => 'group_plan_concurrency 1;');
+
+$t->nginx(servers => $servers);
+
+sub call {
+    my ($client, $upstream, %request) = @_;
+    my $host = $emulator{$upstream // ''} ? "$client.$upstream" : $upstream;
+    return $t->request(sign_in($client), %request,
+        headers => [Host => $host, @{$request{headers} // []}]);
+}
+
+# method and path of what an upstream got
+sub calls {
+    my ($upstream) = @_;
+    return map { "$_->{method} $_->{path}" } $emulator{$upstream}->journal;
+}
+
+sub make {
+    my ($upstream, $name, @members) = @_;
+    return call('vinyldns', $upstream, method => 'POST',
+        uri => collection('vinyldns'), json => {
+            name => $name, email => 'o@example.com', admins => [],
+            members => [map { {id => "$_"} } @members],
+        });
+}
+
+subtest 'members are added one by one' => sub {
+    $emulator{portsip}->clear;
+    my $r = make('portsip', 'apart', 101, 102, 103);
+    is($r->status, 200, 'made');
+    my $id = $r->json->{id};
+    is_deeply([map { $_->{id} } @{$r->json->{members}}], [101, 102, 103],
+        'with its members');
+    is($r->header('Group-Lost'), 'email', 'members are not lost');
+
+    my @calls = calls('portsip');
+    is(shift @calls, 'POST /api/groups', 'first the group');
+    is_deeply([sort @calls],
+        [map { "POST /api/groups/$id/members/$_" } 101 .. 103],
+        'then each member');
+
+    $emulator{portsip}->clear;
+    $r = call('vinyldns', 'portsip', uri => item('vinyldns', $id));
+    is($r->status, 200, 'read back');
+    is_deeply([sort map { $_->{id} } @{$r->json->{members}}],
+        [101, 102, 103], 'members are read in a call of their own');
+    is(scalar(calls('portsip')), 2, 'two calls');
+
+    my ($line) = ($t->access)[-1];
+    is($line->{calls}, 2, '$group_calls') if ref $line;
+};
+
+subtest 'one at a time' => sub {
+    my $r = make('one', 'apart2', 101 .. 112);
+    is($r->status, 200, 'made');
+    is(scalar @{$r->json->{members}}, 12, 'with its members');
+};
+
+subtest 'a member that cannot be added undoes the group' => sub {
+    $emulator{portsip}->clear;
+    my $r = make('portsip', 'undone', 101, 999, 102);
+    ok($r->status >= 400 && $r->status < 500, 'refused: ' . $r->status);
+    like($r->body, qr/999/, 'the member is named');
+
+    my @calls = calls('portsip');
+    like($calls[-1], qr{^POST /api/groups/\w+/destroy$}, 'undone');
+
+    $r = call('portsip', 'portsip', uri => collection('portsip'));
+    ok(!(grep { $_->{name} eq 'undone' } @{$r->json->{items}}),
+        'nothing is left');
+};
+
+subtest 'an undo that fails is told' => sub {
+    $emulator{portsip}->fault({method => 'POST', path => '/destroy$',
+        times => 1, status => 500});
+    my $r = make('portsip', 'orphan', 999);
+    ok($r->status >= 400, 'refused');
+    like($r->body, qr/could not be removed/, 'in the answer');
+    $t->like_log(qr/made upstream only in part and could not be removed/,
+        'and in the log');
+};
+
+subtest 'more calls than allowed are undone' => sub {
+    my $r = make('few', 'toomany', 101 .. 110);
+    is($r->status, 501, 'not supported');
+    $r = call('portsip', 'portsip', uri => collection('portsip'));
+    ok(!(grep { $_->{name} eq 'toomany' } @{$r->json->{items}}),
+        'nothing is left');
+};
+
+subtest 'a replacement adds and removes the difference' => sub {
+    my $id = make('portsip', 'before', 101, 102, 103)->json->{id};
+    $emulator{portsip}->clear;
+
+    my $r = call('vinyldns', 'portsip', method => 'PUT',
+        uri => item('vinyldns', $id), json => {
+            id => $id, name => 'after', email => 'o@example.com',
+            admins => [], members => [{id => 102}],
+        });
+    is($r->status, 400, 'a number is not an id');
+
+    $r = call('vinyldns', 'portsip', method => 'PUT',
+        uri => item('vinyldns', $id), json => {
+            id => $id, name => 'after', email => 'o@example.com',
+            admins => [], members => [{id => '102'}, {id => '104'}],
+        });
+    is($r->status, 200, 'replaced');
+    is($r->json->{name}, 'after', 'renamed');
+
+    my @calls = grep { /members./ } calls('portsip');
+    is_deeply([sort @calls], [
+        "POST /api/groups/$id/members/101/destroy",
+        "POST /api/groups/$id/members/103/destroy",
+        "POST /api/groups/$id/members/104",
+    ], 'only the difference');
+
+    $r = call('vinyldns', 'portsip', uri => item('vinyldns', $id));
+    is_deeply([sort map { $_->{id} } @{$r->json->{members}}], [102, 104],
+        'and it is so');
+};
+
+subtest 'members of groups that are only written whole' => sub {
+    my $group = call('signalwire', 'vinyldns', method => 'POST',
+        uri => collection('signalwire'), json => {name => 'whole'});
+    is($group->status, 200, 'a group');
+    my $uri = item('signalwire', $group->json->{id})
+        . '/number_group_memberships';
+
+    my ($user) = grep { $_ ne $OK && /^[0-9a-f]{8}-/ }
+        map { $_->{id} } @{$emulator{vinyldns}->seed->{users}};
+
+    $emulator{vinyldns}->clear;
+    my $r = call('signalwire', 'vinyldns', method => 'POST', uri => $uri,
+        json => {phone_number_id => $user});
+    is($r->status, 200, 'added');
+    my $m = $r->json;
+    is($m->{number_group_id}, $group->json->{id}, 'its group');
+    is($m->{phone_number}{id}, $user, 'its member');
+    is_deeply([map { s/ .*//r } calls('vinyldns')], [qw(GET PUT GET)],
+        'read, written, read again');
+
+    $r = call('signalwire', 'vinyldns', uri => $uri);
+    is($r->status, 200, 'listed');
+    is_deeply([sort map { $_->{phone_number}{id} } @{$r->json->{data}}],
+        [sort $OK, $user], 'both members');
+
+    my $one = '/api/relay/rest/number_group_memberships/'
+        . path_segment($m->{id});
+    $r = call('signalwire', 'vinyldns', uri => $one);
+    is($r->status, 200, 'one membership');
+    is($r->json->{phone_number}{id}, $user, 'its member');
+
+    $r = call('signalwire', 'vinyldns', method => 'DELETE', uri => $one);
+    is($r->status, 204, 'removed');
+
+    $r = call('signalwire', 'vinyldns', uri => $uri);
+    is_deeply([map { $_->{phone_number}{id} } @{$r->json->{data}}], [$OK],
+        'it is gone');
+
+    $r = call('signalwire', 'vinyldns', method => 'DELETE', uri => $one);
+    is($r->status, 404, 'and not there twice');
+
+    $r = call('portsip', 'vinyldns', method => 'POST',
+        uri => '/api/groups/' . path_segment(
+            MIME::Base64::encode_base64($group->json->{id}, ''))
+            . "/members/$user");
+    is($r->status, 200, 'a PortSIP client adds one');
+
+    $r = call('signalwire', 'vinyldns',
+        uri => item('signalwire', $group->json->{id}));
+    is($r->json->{phone_number_count}, 2, 'and it is counted');
+};
+
+subtest 'memberships with ids of their own' => sub {
+    my $r = call('portsip', 'signalwire', method => 'POST',
+        uri => collection('portsip'), json => {name => 'numbers'});
+    is($r->status, 201, 'a group');
+    my $group = path_segment($r->json->{id});
+    my $number = '3fa85f64-5717-4562-b3fc-2c963f66afa6';
+    my $uri = "/api/groups/$group/members/$number";
+
+    $r = call('portsip', 'signalwire', method => 'POST', uri => $uri);
+    is($r->status, 200, 'added');
+
+    $r = call('portsip', 'signalwire', uri => $uri);
+    is($r->status, 200, 'found');
+    is($r->json->{extension_number}, $number, 'by the number');
+
+    $r = call('portsip', 'signalwire', method => 'POST',
+        uri => "$uri/destroy");
+    is($r->status, 204, 'removed by its membership');
+
+    $r = call('portsip', 'signalwire', uri => $uri);
+    is($r->status, 404, 'and gone');
+};
+
+subtest 'an answer that has to be read' => sub {
+    my $r = call('signalwire', 'portsip', method => 'POST',
+        uri => collection('signalwire'), json => {name => 'read'});
+    is($r->status, 200, 'a group');
+    my $id = $r->json->{id};
+
+    $r = call('signalwire', 'portsip', method => 'PUT',
+        uri => item('signalwire', $id), json => {name => 'reread'});
+    is($r->status, 200, 'replaced');
+    is_deeply($r->json, {id => $id, name => 'reread',
+        sticky_sender => JSON::PP::false(), phone_number_count => 0},
+        'all of it');
+};
+
+done_testing;
