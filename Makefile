@@ -63,7 +63,7 @@ endif
 # nginx: installed, or a source tree
 
 ifeq ($(NGINX_SRC),$(DEBIAN_SRC))
-NGINX       ?= $(or $(shell command -v nginx),/usr/sbin/nginx)
+NGINX       ?= $(or $(shell command -v nginx 2>/dev/null),/usr/sbin/nginx)
 CONF_FLAGS   = . ./conf_flags && set -- "$${NGX_CONF_FLAGS[@]}"
 NGX_TARGETS := modules
 ID_FILES    := $(NGINX_SRC)/conf_flags $(NGINX_SRC)/debian/*
@@ -85,9 +85,13 @@ NGINX_CONFIGURE ?=
 
 # tests
 
-TESTS       ?= $(wildcard t/*.t)
+T           ?= $(wildcard t/*.t)
 JOBS        ?= 2
 PROVE       ?= prove
+
+# what tests of the pure layers run; made before them, because they run at
+# the same time
+UNITS       := $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/test_*.c))
 
 
 # what is installed when it is missing; a|b: either does
@@ -96,9 +100,10 @@ PACKAGES    := nginx nginx-dev gcc libc6-dev pkg-config|pkgconf \
                libluajit2-5.1-dev|libluajit-5.1-dev libyajl-dev \
                libexpat1-dev libssl-dev libpcre2-dev|libpcre3-dev \
                zlib1g-dev perl libmojolicious-perl libxml-libxml-perl \
-               libnet-amazon-signature-v4-perl curl
+               libnet-amazon-signature-v4-perl libhttp-message-perl curl
 
-# DEPS=no: do not look, do not install
+# DEPS=no: do not look, do not install.  Runlevel 1 is for apt: it keeps the
+# services of new packages (nginx on port 80) from being started.
 DEPS        ?= yes
 
 
@@ -149,7 +154,6 @@ ifneq ($(DEPS),no)
 	set -x; \
 	$$sudo apt-get update -q || \
 	    echo "deps: apt-get update failed; going on with what is known"; \
-	: "runlevel 1: a package's service is not started" ; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 	    apt-get install -q -y --no-install-recommends $$missing
 endif
@@ -157,24 +161,26 @@ endif
 .PHONY: run
 run: deps                   ## build, start vendors and gateway (Ctrl-C ends)
 	@$(MAKE) --no-print-directory all
-	TEST_NGINX_BINARY='$(NGINX)' TEST_NGINX_MODULE='$(abspath $(MODULE))' \
-	    perl examples/quickstart/run.pl --dir '$(BUILDDIR)/quickstart'
+	@TEST_NGINX_BINARY='$(NGINX)' TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    perl examples/quickstart/run.pl --dir '$(BUILDDIR)/quickstart' \
+	        $(ARGS)
 
 .PHONY: test
-test: deps                  ## build, run all tests (TESTS=t/x.t: some)
+test: deps                  ## build, run all tests (T=t/x.t: only that)
 	@$(MAKE) --no-print-directory all
-	TEST_NGINX_BINARY='$(NGINX)' TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	@$(if $(UNITS),$(MAKE) -s -f t/unit/unit.mk $(UNITS))
+	@echo "$(PROVE) $(T)"
+	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
+	    TEST_NGINX_MODULE='$(abspath $(MODULE))' \
 	    $(if $(ASAN),TEST_GROUP_ASAN='$(shell $(CC) \
 	        -print-file-name=libasan.so)') \
-	    $(PROVE) -j$(JOBS) --timer -It/lib $(TESTS)
+	    $(PROVE) -j$(JOBS) --timer -It/lib $(T)
 
 .PHONY: unit
-unit: $(OBJS)/Makefile      ## build and run the C tests of the pure layers
-	@$(MAKE) --no-print-directory -f t/unit/unit.mk
-	@for t in t/unit/test_*.c; do \
-	    t=$${t#t/unit/test_}; \
-	    $(MAKE) --no-print-directory -f t/unit/unit.mk $${t%.c} || exit 1; \
-	done
+unit: deps                  ## build and run the C tests of the pure layers
+	@$(MAKE) --no-print-directory $(OBJS)/Makefile
+	@$(MAKE) -s -f t/unit/unit.mk $(UNITS)
+	@env -u MAKEFLAGS -u MAKELEVEL $(PROVE) t/unit.t
 
 .PHONY: install
 install: all                ## install module, dialects, load_module file

@@ -299,6 +299,10 @@ ngx_http_group_add_handlers(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
+    if (ngx_http_group_lock_zone(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
     if (h == NULL) {
         return NGX_ERROR;
@@ -809,6 +813,24 @@ ngx_http_group_default(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ccv.complex_value = cv;
 
         if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (cv->lengths) {
+            continue;
+        }
+
+        if ((field->type == NGX_GROUP_BOOLEAN
+             && ngx_http_group_boolean(&value[i]) == NGX_ERROR)
+            || (field->type == NGX_GROUP_NUMBER
+                && ngx_atoi(value[i].data, value[i].len) == NGX_ERROR))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" of \"%V\" in "
+                               "\"group_default\", expected %s", &value[i],
+                               &value[1],
+                               field->type == NGX_GROUP_NUMBER
+                               ? "a number" : "true or false");
             return NGX_CONF_ERROR;
         }
     }

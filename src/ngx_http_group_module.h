@@ -25,6 +25,7 @@ typedef struct {
     ngx_array_t                dialects;      /* of ngx_group_dialect_t * */
     ngx_uint_t                 used;          /* there is a group_dialect */
     ngx_uint_t                 policies;      /* there is a group_policy */
+    ngx_shm_zone_t            *locks;         /* of groups under change */
 } ngx_http_group_main_conf_t;
 
 
@@ -103,10 +104,14 @@ typedef struct {
 } ngx_http_group_call_t;
 
 
+typedef struct ngx_http_group_lock_s  ngx_http_group_lock_t;
+
+
 typedef enum {
     NGX_HTTP_GROUP_MATCH = 0,
     NGX_HTTP_GROUP_READ,
     NGX_HTTP_GROUP_PREPARE,
+    NGX_HTTP_GROUP_LOCK,
     NGX_HTTP_GROUP_CALL,
     NGX_HTTP_GROUP_RESPOND,
     NGX_HTTP_GROUP_FINISHED
@@ -129,6 +134,7 @@ typedef struct {
     ngx_array_t                lost;          /* of ngx_str_t */
 
     ngx_group_plan_t          *plan;
+    ngx_http_group_lock_t     *lock;          /* or NULL */
     ngx_uint_t                 pending;       /* calls under way */
     ngx_http_group_call_t     *call;          /* that carried the request */
     ngx_str_t                  upstream_host;
@@ -199,6 +205,23 @@ ngx_int_t ngx_http_group_plan(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
 
+/* http/ngx_http_group_lock.c */
+
+/* adds the zone of the locks.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_lock_zone(ngx_conf_t *cf);
+
+/*
+ * The turn of a plan that reads, changes and writes a group.  NGX_OK: it has
+ * it; NGX_AGAIN: the phases are run again; NGX_DECLINED: others take too long,
+ * ctx->error is set; NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_http_group_lock(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* ends the turn, and the wait for one; the request's end does so, too */
+void ngx_http_group_unlock(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx);
+
+
 /* http/ngx_http_group_step.c */
 
 /*
@@ -228,6 +251,10 @@ ngx_int_t ngx_http_group_complete(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_group_encode_answer(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
+
+/* a group_default of a boolean: 1, 0, or NGX_ERROR */
+ngx_int_t ngx_http_group_boolean(ngx_str_t *text);
 
 
 /* http/ngx_http_group_call.c */

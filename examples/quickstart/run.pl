@@ -16,6 +16,8 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Fcntl qw(O_CREAT O_TRUNC O_WRONLY);
+use File::Basename qw(basename);
 use File::Path qw(make_path);
 use FindBin;
 use Getopt::Long qw(GetOptions);
@@ -70,10 +72,10 @@ my @demo = (
         "curl -H 'Authorization: Bearer demo-token' $json \\\n"
             . "    -d '{\"name\":\"support\"}' $portsip/groups",
         qr/"id"/],
-    ['A VinylDNS client makes one; PortSIP has no email: see Group-Lost.',
+    ['A VinylDNS client, FaxFinder has no email: see Group-Lost.',
         "curl -i $sign \\\n    -u demoAccessKey:demoSecretKey $json "
             . "\\\n    -d '{\"name\":\"ops\",\"email\":\"ops\@test.com\","
-            . "\"members\":[{\"id\":\"101\"}],\"admins\":[{\"id\":\"101\"}]}'"
+            . "\"members\":[{\"id\":\"1\"}],\"admins\":[{\"id\":\"1\"}]}'"
             . " \\\n    $vinyldns/groups",
         qr/Group-Lost: .*email.*"name":"ops"/s],
     ['What is wrong is said in the words of the client\'s vendor.',
@@ -159,7 +161,6 @@ sub write_conf {
     my %value = (
         MODULE   => abs_path($module),
         DIALECTS => "$root/lua/dialects",
-        HERE     => $here,
 
         # as root, nginx's workers would not be allowed to use its files
         USER => $> == 0 ? 'user root root;' : '',
@@ -172,9 +173,25 @@ sub write_conf {
     $conf =~ s/^#.*\n//mg;
     $conf =~ s/\@([A-Z_]+)\@/$value{$1} \/\/ die "no value for $1\n"/ge;
 
-    open my $out, '>', "$dir/nginx.conf" or die "$dir/nginx.conf: $!\n";
-    print {$out} $conf;
-    close $out or die "$dir/nginx.conf: $!\n";
+    write_file('nginx.conf', $conf);
+
+    # git does not keep the mode that secrets ought to have
+    for my $file (glob "$here/*.json") {
+        open my $json, '<', $file or die "$file: $!\n";
+        local $/;
+        write_file(basename($file), scalar <$json>);
+    }
+
+    return;
+}
+
+sub write_file {
+    my ($name, $text) = @_;
+
+    sysopen my $out, "$dir/$name", O_WRONLY | O_CREAT | O_TRUNC, 0600
+        or die "$dir/$name: $!\n";
+    print {$out} $text;
+    close $out or die "$dir/$name: $!\n";
 
     return;
 }

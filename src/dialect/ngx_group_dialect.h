@@ -112,7 +112,7 @@ typedef struct {
     ngx_str_t                  media_type;
     ngx_str_t                  detail;    /* template, or empty */
     ngx_group_value_t         *body;      /* template, or NULL: no body */
-    ngx_array_t               *headers;   /* of ngx_keyval_t, values templates */
+    ngx_array_t               *headers;   /* of ngx_keyval_t: templates */
 } ngx_group_variant_t;
 
 

@@ -185,7 +185,9 @@ ngx_group_match_path(ngx_group_op_t *op, ngx_str_t *segments, ngx_uint_t n)
     piece = op->path.elts;
 
     for (i = 0; i < n; i++) {
-        if (!piece[i].param && !ngx_group_str_eq(&piece[i].text, &segments[i])) {
+        if (!piece[i].param
+            && !ngx_group_str_eq(&piece[i].text, &segments[i]))
+        {
             return 0;
         }
     }

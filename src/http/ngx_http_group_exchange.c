@@ -118,6 +118,23 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
             break;
         }
 
+        ctx->state = NGX_HTTP_GROUP_LOCK;
+
+        /* fall through */
+
+    case NGX_HTTP_GROUP_LOCK:
+
+        rc = ctx->plan->serial ? ngx_http_group_lock(r, ctx) : NGX_OK;
+
+        if (rc == NGX_AGAIN) {
+            ctx->waiting = 1;
+            return NGX_DONE;
+        }
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
         ctx->state = NGX_HTTP_GROUP_CALL;
         rc = ngx_http_group_go_on(r, ctx);
 
@@ -140,6 +157,8 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
     if (rc == NGX_DONE) {
         return NGX_DONE;
     }
+
+    ngx_http_group_unlock(r, ctx);
 
     if (rc == NGX_OK) {
         rc = ngx_http_group_finish(r, ctx, &answer);

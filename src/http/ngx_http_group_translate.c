@@ -308,6 +308,7 @@ static ngx_int_t
 ngx_http_group_default_value(ngx_http_request_t *r,
     ngx_http_group_default_t *dflt, ngx_group_value_t **value)
 {
+    ngx_int_t                  flag;
     ngx_str_t                  text;
     ngx_uint_t                 i;
     ngx_group_value_t         *item, *id;
@@ -326,10 +327,13 @@ ngx_http_group_default_value(ngx_http_request_t *r,
         }
 
         if (dflt->field->type == NGX_GROUP_BOOLEAN) {
-            *value = ngx_group_value_boolean(r->pool,
-                                             ngx_group_str_is(&text, "true")
-                                             || ngx_group_str_is(&text, "1")
-                                             || ngx_group_str_is(&text, "on"));
+            flag = ngx_http_group_boolean(&text);
+
+            /* what is none stays text, and a wrong type */
+
+            *value = (flag == NGX_ERROR)
+                     ? ngx_group_value_string(r->pool, &text)
+                     : ngx_group_value_boolean(r->pool, flag);
         } else {
             *value = ngx_group_value_string(r->pool, &text);
 
@@ -368,6 +372,25 @@ ngx_http_group_default_value(ngx_http_request_t *r,
     }
 
     return (*value)->u.items.n ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_group_boolean(ngx_str_t *text)
+{
+    if (ngx_group_str_is(text, "true") || ngx_group_str_is(text, "on")
+        || ngx_group_str_is(text, "1"))
+    {
+        return 1;
+    }
+
+    if (ngx_group_str_is(text, "false") || ngx_group_str_is(text, "off")
+        || ngx_group_str_is(text, "0"))
+    {
+        return 0;
+    }
+
+    return NGX_ERROR;
 }
 
 
@@ -421,7 +444,9 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         ctx->error = plan->error;
     }
 
-    if (rc != NGX_OK || plan->upstream == plan->client) {
+    /* between the same two only what we put in may not be carried */
+
+    if (rc != NGX_OK || (plan->upstream == plan->client && !ctx->changed)) {
         return rc;
     }
 

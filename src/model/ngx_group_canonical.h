@@ -45,7 +45,7 @@ typedef enum {
 typedef struct {
     ngx_str_t         name;
     ngx_group_type_e  type;
-    ngx_group_of_e    of;         /* of an OBJECT, or of the items of an ARRAY */
+    ngx_group_of_e    of;         /* of an OBJECT, or of an ARRAY's items */
 } ngx_group_canonical_t;
 
 

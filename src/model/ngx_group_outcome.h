@@ -36,7 +36,7 @@ typedef enum {
 /* one field that is not as it must be */
 
 typedef struct {
-    ngx_str_t            field;     /* as the client knows it: "members[2].id" */
+    ngx_str_t            field;     /* as the client has it: "members[2].id" */
     ngx_str_t            code;      /* "missing", "type", "too_long", ... */
     ngx_str_t            detail;    /* one sentence */
     ngx_str_t            limit;     /* the number that was passed, or empty */
@@ -55,7 +55,7 @@ typedef struct {
 } ngx_group_error_t;
 
 
-/* "done", "malformed", ...: as in policies, dialects, logs and $group_outcome */
+/* "done", "malformed", ...: in policies, dialects, logs and $group_outcome */
 ngx_str_t *ngx_group_outcome_name(ngx_group_outcome_e outcome);
 
 /* NGX_GROUP_OUTCOMES when there is none of that name */

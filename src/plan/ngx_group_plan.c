@@ -208,6 +208,7 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
     {
         plan->apart = 1;
         plan->next = ngx_group_plan_replace_apart;
+        plan->serial = 1;
     }
 
     return NGX_OK;
@@ -248,6 +249,7 @@ ngx_group_plan_member(ngx_group_plan_t *plan)
             && ngx_group_plan_takes(ops[NGX_GROUP_GROUP_REPLACE], "members"))
         {
             plan->next = ngx_group_plan_add_inside;
+            plan->serial = 1;
             return NGX_OK;
         }
 
@@ -271,6 +273,7 @@ ngx_group_plan_member(ngx_group_plan_t *plan)
             && ngx_group_plan_takes(ops[NGX_GROUP_GROUP_REPLACE], "members"))
         {
             plan->next = ngx_group_plan_remove_inside;
+            plan->serial = 1;
             return NGX_OK;
         }
 

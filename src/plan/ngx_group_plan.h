@@ -66,6 +66,8 @@ struct ngx_group_plan_s {
     ngx_group_value_t      *item;      /* the next to add or to remove */
     ngx_group_value_t      *page;      /* query of the page that is read */
     ngx_uint_t              tries;
+    unsigned                serial:1;  /* it changes what it has read: no other
+                                          such plan of the group meanwhile */
     unsigned                apart:1;   /* members go in calls of their own */
 };
 

@@ -468,7 +468,8 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
 
 /*
  * The query of the next page.  A cursor is given on, a link to the next page
- * is taken at its query, an offset is counted.  NGX_DECLINED: that was the last.
+ * is taken at its query, an offset is counted.  NGX_DECLINED: that was the
+ * last.
  */
 
 static ngx_int_t

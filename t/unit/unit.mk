@@ -69,6 +69,12 @@ $(BUILD)/test_xml: UNIT_LDFLAGS := -Wl,--wrap=XML_ParserCreate
 $(BUILD)/test_%: $(BUILD)/t/unit/test_%.o $(BASE)
 	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LDFLAGS) $(UNIT_LIBS)
 
+# no test of its own: t/sigv4_oracle.t asks it
+
+$(BUILD)/sigv4_tool: $(BUILD)/t/unit/sigv4_tool.o $(BASE) \
+    $(call objs,src/auth/*.c)
+	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS)
+
 $(BUILD)/%.o: %.c | $(NGX_OBJS)/ngx_auto_config.h
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) $(UNIT_CPPFLAGS) -MMD -MP -c -o $@ $<
