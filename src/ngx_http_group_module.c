@@ -260,6 +260,11 @@ ngx_http_group_header_filter(ngx_http_request_t *r)
     call = ngx_http_group_call_of(r);
 
     if (call == NULL) {
+
+        if (ngx_http_group_special_header(r) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -275,7 +280,8 @@ ngx_http_group_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     call = ngx_http_group_call_of(r);
 
     if (call == NULL) {
-        return ngx_http_next_body_filter(r, in);
+        return ngx_http_next_body_filter(r,
+                                        ngx_http_group_special_body(r, in));
     }
 
     return ngx_http_group_call_body_filter(r, call, in);

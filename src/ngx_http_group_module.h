@@ -122,6 +122,7 @@ typedef struct {
     ngx_http_group_state_e     state;
 
     ngx_group_op_t            *op;            /* of the client's dialect */
+    ngx_group_value_t         *document;      /* that is asked for, or NULL */
     ngx_group_principal_t     *principal;
 
     ngx_str_t                  body;
@@ -138,11 +139,14 @@ typedef struct {
     ngx_uint_t                 pending;       /* calls under way */
     ngx_http_group_call_t     *call;          /* that carried the request */
     ngx_str_t                  upstream_host;
+    ngx_str_t                  only;          /* attributes that are wanted, */
+    ngx_str_t                  without;       /* or not, by the client's names */
 
     ngx_group_policy_ctx_t    *policy;
     ngx_group_policy_run_t    *run;
 
     ngx_group_error_t          error;
+    ngx_chain_t               *special;       /* in place of nginx's page */
     ngx_group_translation_t    client;        /* the client's side */
     ngx_group_translation_t    upstream;      /* the upstream's side */
 
@@ -150,6 +154,7 @@ typedef struct {
     unsigned                   body_read:1;
     unsigned                   waiting:1;     /* for the body or a call */
     unsigned                   changed:1;     /* the body is not as it came */
+    unsigned                   answered:1;
     unsigned                   as_is:1;       /* the upstream's error is ours */
 } ngx_http_group_ctx_t;
 
@@ -161,6 +166,9 @@ extern ngx_module_t  ngx_http_group_module;
 
 /* the ACCESS handler: who calls, and may they; refuses or declines */
 ngx_int_t ngx_http_group_access_handler(ngx_http_request_t *r);
+
+/* the request's ctx, or NULL: no memory */
+ngx_http_group_ctx_t *ngx_http_group_create_ctx(ngx_http_request_t *r);
 
 /*
  * Makes the request's ctx and finds its operation.  NGX_OK; NGX_DECLINED with
@@ -256,6 +264,10 @@ ngx_int_t ngx_http_group_encode_answer(ngx_http_request_t *r,
 /* a group_default of a boolean: 1, 0, or NGX_ERROR */
 ngx_int_t ngx_http_group_boolean(ngx_str_t *text);
 
+/* the document that is asked for.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_answer_document(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
 
 /* http/ngx_http_group_call.c */
 
@@ -266,9 +278,8 @@ ngx_int_t ngx_http_group_call_start(ngx_http_request_t *r,
 /* the call that a subrequest carries, or NULL: it is not one of ours */
 ngx_http_group_call_t *ngx_http_group_call_of(ngx_http_request_t *r);
 
-/* the PRECONTENT handler of such a subrequest */
-ngx_int_t ngx_http_group_call_handler(ngx_http_request_t *sr,
-    ngx_http_group_call_t *call);
+/* refuses to let such a subrequest be somewhere else than it was sent */
+ngx_int_t ngx_http_group_call_redirected(ngx_http_request_t *sr);
 
 ngx_int_t ngx_http_group_call_header_filter(ngx_http_request_t *sr,
     ngx_http_group_call_t *call);
@@ -289,8 +300,22 @@ ngx_int_t ngx_http_group_respond(ngx_http_request_t *r,
 ngx_int_t ngx_http_group_refuse(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
+/* an error in the client's dialect; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_render(ngx_http_request_t *r,
+    ngx_group_error_t *error, ngx_group_answer_t *answer);
+
 /* the same for what has no words left: no memory */
 ngx_int_t ngx_http_group_fail(ngx_http_request_t *r);
+
+
+/* http/ngx_http_group_special.c */
+
+/* puts an error of the dialect in the place of nginx's own page */
+ngx_int_t ngx_http_group_special_header(ngx_http_request_t *r);
+
+/* what is to be sent instead of "in": that, or the error, or nothing yet */
+ngx_chain_t *ngx_http_group_special_body(ngx_http_request_t *r,
+    ngx_chain_t *in);
 
 
 /* http/ngx_http_group_variables.c */

@@ -55,6 +55,10 @@ return dialect "faxfinder" {
     member_id = "decimal",
     base_path = "/ffws/v1",
 
+    -- order=field: the shortest form of that syntax
+    syntax = "odata",
+    names = { name = "name", description = "description" },
+
     operations = {
         ["group.create"] = {
             "POST", "/contact_groups/{owner}",
@@ -68,7 +72,7 @@ return dialect "faxfinder" {
                 field "offset" { type = "integer", min = 0 },
                 field "name" { from = "name_contains" },
                 field "description" { from = "description_contains" },
-                field "order" {},
+                field "order" { type = "order" },
             },
             response = response("Success", field "contact_group" {
                 from = "items", type = "array", items = group,

@@ -37,6 +37,9 @@ return dialect "portsip" {
     member_id = "opaque",
     base_path = "/api",
 
+    syntax = "odata",
+    names = { id = "id", name = "name", description = "description" },
+
     operations = {
         ["group.create"] = {
             "POST", "/groups", scopes = { "groups:write" },
@@ -46,12 +49,12 @@ return dialect "portsip" {
         ["group.list"] = {
             "GET", "/groups", scopes = { "groups:read" },
             query = {
-                field "filter" {},
+                field "filter" { type = "filter" },
                 field "search" {},
-                field "orderby" { from = "order" },
+                field "orderby" { from = "order", type = "order" },
                 field "skip" { from = "offset", type = "integer", min = 0 },
                 field "top" { from = "limit", type = "integer",
-                              min = 1, max = 100 },
+                              min = 1, max = 100, default = 100 },
             },
             response = {
                 field "count" { from = "total", type = "integer",

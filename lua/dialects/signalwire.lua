@@ -40,7 +40,7 @@ local membership = {
 local page = {
     field "page_number" { from = "page", type = "integer", min = 0 },
     field "page_size" { from = "limit", type = "integer",
-                        min = 1, max = 1000 },
+                        min = 1, max = 1000, default = 50 },
     field "page_token" { from = "cursor" },
 }
 
@@ -146,6 +146,10 @@ return dialect "signalwire" {
             { status = 403, body = { error = "Forbidden" } },
         },
         not_found = { status = 404, body = { error = "Not Found" } },
+        method_not_allowed = {
+            status = 405, body = { error = "$reason" },
+            headers = { ["Allow"] = "$allow" },
+        },
         internal = { status = 500,
                      body = { error = "Internal Server Error" } },
         invalid = {

@@ -46,6 +46,8 @@ return dialect "vinyldns" {
     id = "opaque",
     member_id = "opaque",
     base_path = "",
+    -- groupNameFilter does not mind the case
+    folds = true,
     -- MembershipRouting: maxItems is looked at before the signature
     query_first = true,
 
@@ -62,7 +64,7 @@ return dialect "vinyldns" {
                 field "startFrom" { from = "cursor", type = "token" },
                 -- reference.conf: at most 3000
                 field "maxItems" { from = "limit", type = "integer",
-                                   min = 1, max = 3000 },
+                                   min = 1, max = 3000, default = 100 },
                 field "groupNameFilter" { from = "name_contains" },
                 field "ignoreAccess" { from = "all", type = "boolean" },
                 field "abridged" { from = "brief", type = "boolean" },
@@ -132,6 +134,12 @@ return dialect "vinyldns" {
         missing = { detail = "Missing Group.$field" },
         blank = { detail = "Group name and email cannot be empty." },
         email = { detail = "Please enter a valid Email." },
+        -- MembershipRouting: the list's has line breaks and a stray quote
+        range = { detail = "$field was $value, $field must be between "
+                           .. "0 exclusive and $max inclusive" },
+        query = { detail = "'$value' is not a valid "
+                           .. "32-bit signed integer value" },
+        query_boolean = { detail = "'$value' is not a valid Boolean value" },
     },
 
     -- three families: A a JSON string, B {"errors": [...]}, C plain text
@@ -188,9 +196,10 @@ return dialect "vinyldns" {
                    .. "supported. Expected:\napplication/json",
         },
         invalid = {
-            { when = { "missing", "type" }, status = 400,
+            { when = { "missing", "type", "lost" }, status = 400,
               body = { errors = each "$detail" } },
-            { when = { "query" }, status = 400, format = "text",
+            { when = { "query", "query_boolean" }, status = 400,
+              format = "text",
               body = "The query parameter '$field' was malformed:\n"
                      .. "$detail" },
             { status = 400, body = "$detail" },

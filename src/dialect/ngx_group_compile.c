@@ -4,6 +4,7 @@
 #include <lua.h>
 #include <lauxlib.h>
 #include "ngx_group_compile.h"
+#include "ngx_group_filter.h"
 
 
 /* a name and what it stands for */
@@ -52,7 +53,7 @@ static ngx_int_t ngx_group_compile_ops(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_op(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_path(ngx_group_compile_t *c,
     ngx_group_op_t *op);
-static ngx_int_t ngx_group_compile_url(ngx_group_compile_t *c, ngx_str_t *url,
+static ngx_int_t ngx_group_compile_url(ngx_group_compile_t *c, char *key, ngx_str_t *url,
     ngx_array_t **pieces);
 static ngx_int_t ngx_group_compile_fields(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_field(ngx_group_compile_t *c,
@@ -67,6 +68,8 @@ static ngx_int_t ngx_group_compile_variants(ngx_group_compile_t *c,
 static ngx_int_t ngx_group_compile_variant(ngx_group_compile_t *c,
     ngx_uint_t outcome);
 static ngx_int_t ngx_group_compile_problems(ngx_group_compile_t *c, void *data);
+static ngx_int_t ngx_group_compile_documents(ngx_group_compile_t *c,
+    void *data);
 static ngx_int_t ngx_group_compile_readings(ngx_group_compile_t *c,
     void *data);
 
@@ -80,20 +83,23 @@ typedef struct {
 
 static char  *ngx_group_compile_dialect_keys[] = {
     NGX_GROUP_LUA_DIALECT, "media_type", "accept", "format", "auth", "id",
-    "member_id", "scopes", "base_path", "query_first", "operations", "texts",
+    "member_id", "scopes", "base_path", "query_first", "syntax", "names",
+    "folds", "documents", "operations", "texts",
     "statuses", "problems", "errors", NULL
 };
 
 
 static char  *ngx_group_compile_op_keys[] = {
-    "query", "request", "response", "status", "accept", "scopes", NULL
+    "query", "request", "response", "status", "accept", "scopes", "location",
+    "patch", NULL
 };
 
 
 static char  *ngx_group_compile_field_keys[] = {
     NGX_GROUP_LUA_FIELD, NGX_GROUP_LUA_LINE, "from", "type", "label",
     "required", "read_only", "write_only", "blank", "null", "min", "max",
-    "fields", "items", "values", "ref", "default", "const", NULL
+    "fields", "items", "values", "ref", "default", "const", "base", "clamp",
+    "direction", NULL
 };
 
 
@@ -132,6 +138,13 @@ static ngx_group_compile_enum_t  ngx_group_compile_ids[] = {
 };
 
 
+static ngx_group_compile_enum_t  ngx_group_compile_syntaxes[] = {
+    { "scim", NGX_GROUP_FILTER_SCIM },
+    { "odata", NGX_GROUP_FILTER_ODATA },
+    { NULL, 0 }
+};
+
+
 static ngx_group_compile_enum_t  ngx_group_compile_types[] = {
     { "string", NGX_GROUP_FIELD_STRING },
     { "boolean", NGX_GROUP_FIELD_BOOLEAN },
@@ -142,6 +155,8 @@ static ngx_group_compile_enum_t  ngx_group_compile_types[] = {
     { "token", NGX_GROUP_FIELD_TOKEN },
     { "id", NGX_GROUP_FIELD_ID },
     { "member_id", NGX_GROUP_FIELD_MEMBER_ID },
+    { "filter", NGX_GROUP_FIELD_FILTER },
+    { "order", NGX_GROUP_FIELD_ORDER },
     { "object", NGX_GROUP_FIELD_OBJECT },
     { "array", NGX_GROUP_FIELD_ARRAY },
     { "any", NGX_GROUP_FIELD_ANY },
@@ -173,6 +188,8 @@ ngx_group_compile(ngx_group_compile_t *c)
                           sizeof(ngx_group_wording_t)) != NGX_OK
         || ngx_array_init(&d->readings, c->pool, 4,
                           sizeof(ngx_group_reading_t)) != NGX_OK
+        || ngx_array_init(&d->documents, c->pool, 4,
+                          sizeof(ngx_group_document_t)) != NGX_OK
         || ngx_array_init(&d->texts, c->pool, 4, sizeof(ngx_str_t)) != NGX_OK)
     {
         return NGX_ERROR;
@@ -252,6 +269,19 @@ ngx_group_compile(ngx_group_compile_t *c)
 
     d->auth = form;
 
+    flag = 0;
+
+    if (ngx_group_compile_enum(c, "syntax", ngx_group_compile_syntaxes,
+                               &d->syntax) != NGX_OK
+        || ngx_group_compile_table(c, "names", ngx_group_compile_pairs,
+                                   &d->names) != NGX_OK
+        || ngx_group_compile_flag(c, "folds", &flag) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    d->folds = flag;
+
     d->id = NGX_GROUP_ID_OPAQUE;
     d->member_id = NGX_GROUP_ID_OPAQUE;
 
@@ -261,6 +291,9 @@ ngx_group_compile(ngx_group_compile_t *c)
                                   &d->member_id) != NGX_OK
         || ngx_group_compile_table(c, "operations", ngx_group_compile_ops,
                                    NULL) != NGX_OK
+        || ngx_group_compile_table(c, "documents",
+                                   ngx_group_compile_documents, NULL)
+           != NGX_OK
         || ngx_group_compile_strings(c, "texts", &d->texts) != NGX_OK
         || ngx_group_compile_table(c, "statuses", ngx_group_compile_readings,
                                    NULL) != NGX_OK
@@ -972,6 +1005,8 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
     ngx_group_op_t *op = data;
 
     int64_t                    status;
+    ngx_str_t                  location;
+    ngx_uint_t                 patch;
     ngx_group_compile_shape_t  shape;
 
     if (ngx_array_init(&op->accept, c->pool, 2, sizeof(ngx_uint_t)) != NGX_OK
@@ -1024,6 +1059,24 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
     }
 
     op->status = status;
+
+    ngx_str_null(&location);
+    patch = 0;
+
+    if (ngx_group_compile_string(c, "location", &location) != NGX_OK
+        || ngx_group_compile_flag(c, "patch", &patch) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    op->patch = patch;
+
+    if (location.data
+        && ngx_group_compile_url(c, "location", &location, &op->location)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     shape.of = NGX_GROUP_OF_QUERY;
     shape.format = NGX_GROUP_FORMAT_TEXT;
@@ -1143,7 +1196,7 @@ ngx_group_compile_path(ngx_group_compile_t *c, ngx_group_op_t *op)
 /* "{origin}{base}/contacts/{owner}/{id}" to pieces */
 
 static ngx_int_t
-ngx_group_compile_url(ngx_group_compile_t *c, ngx_str_t *url,
+ngx_group_compile_url(ngx_group_compile_t *c, char *key, ngx_str_t *url,
     ngx_array_t **pieces)
 {
     u_char             *p, *end, *start;
@@ -1190,7 +1243,7 @@ ngx_group_compile_url(ngx_group_compile_t *c, ngx_str_t *url,
                  || ngx_group_str_is(&piece->text, "owner")
                  || ngx_group_str_is(&piece->text, "id")))
         {
-            return ngx_group_compile_error(c, "ref",
+            return ngx_group_compile_error(c, key,
                            "is \"%V\", expected text with {origin}, {base}, "
                            "{owner} and {id}", url);
         }
@@ -1203,7 +1256,7 @@ ngx_group_compile_url(ngx_group_compile_t *c, ngx_str_t *url,
     if ((*pieces)->nelts == 0
         || !ngx_group_str_is(&piece[(*pieces)->nelts - 1].text, "id"))
     {
-        return ngx_group_compile_error(c, "ref",
+        return ngx_group_compile_error(c, key,
                                        "is \"%V\", expected {id} at its end",
                                        url);
     }
@@ -1265,7 +1318,7 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
     int64_t                     line;
     ngx_str_t                   ref;
     ngx_uint_t                  type, required, read_only, write_only, blank,
-                                null;
+                                null, clamp;
     ngx_group_of_e              inner;
     ngx_group_compile_shape_t   shape;
 
@@ -1305,6 +1358,7 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
     write_only = 0;
     blank = 1;
     null = 0;
+    clamp = 0;
     ngx_str_null(&ref);
     field->min = INT64_MIN;
     field->max = INT64_MAX;
@@ -1319,6 +1373,10 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
         || ngx_group_compile_flag(c, "null", &null) != NGX_OK
         || ngx_group_compile_number(c, "min", &field->min) != NGX_OK
         || ngx_group_compile_number(c, "max", &field->max) != NGX_OK
+        || ngx_group_compile_number(c, "base", &field->base) != NGX_OK
+        || ngx_group_compile_flag(c, "clamp", &clamp) != NGX_OK
+        || ngx_group_compile_string(c, "direction", &field->direction)
+           != NGX_OK
         || ngx_group_compile_string(c, "ref", &ref) != NGX_OK
         || ngx_group_compile_table(c, "values", ngx_group_compile_pairs,
                                    &field->values) != NGX_OK)
@@ -1332,6 +1390,7 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
     field->write_only = write_only;
     field->filled = !blank;
     field->null = null;
+    field->clamp = clamp;
     field->has_min = (field->min != INT64_MIN);
     field->has_max = (field->max != INT64_MAX);
 
@@ -1346,7 +1405,7 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
                            "is only for the types \"id\" and \"member_id\"");
         }
 
-        if (ngx_group_compile_url(c, &ref, &field->ref) != NGX_OK) {
+        if (ngx_group_compile_url(c, "ref", &ref, &field->ref) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -1507,8 +1566,9 @@ ngx_group_compile_from(ngx_group_compile_t *c, ngx_group_of_e of,
         p++;
     }
 
-    if ((field->type == NGX_GROUP_FIELD_ARRAY)
-        != (canonical->type == NGX_GROUP_ARRAY))
+    if (field->type != NGX_GROUP_FIELD_ORDER
+        && (field->type == NGX_GROUP_FIELD_ARRAY)
+           != (canonical->type == NGX_GROUP_ARRAY))
     {
         return ngx_group_compile_error(c, "type",
                        "the canonical field \"%V\" is %s array", &from,
@@ -1842,6 +1902,50 @@ ngx_group_compile_readings(ngx_group_compile_t *c, void *data)
                                            &name);
         }
 
+        lua_pop(c->lua, 1);
+    }
+
+    return NGX_OK;
+}
+
+
+/* documents = { ["/path"] = { ... } } */
+
+static ngx_int_t
+ngx_group_compile_documents(ngx_group_compile_t *c, void *data)
+{
+    size_t                 len;
+    ngx_group_document_t  *document;
+
+    (void) data;
+
+    lua_pushnil(c->lua);
+
+    while (lua_next(c->lua, -2)) {
+
+        if (lua_type(c->lua, -2) != LUA_TSTRING || !lua_istable(c->lua, -1)
+            || *lua_tostring(c->lua, -2) != '/')
+        {
+            return ngx_group_compile_error(c, NULL,
+                           "expected paths with tables: "
+                           "[\"/path\"] = { ... }");
+        }
+
+        document = ngx_array_push(&c->dialect->documents);
+
+        if (document == NULL
+            || ngx_group_compile_dup(c, -2, &document->path) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        len = ngx_group_compile_enter(c, (char *) document->path.data, 0);
+
+        if (ngx_group_compile_value(c, &document->body) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        c->len = len;
         lua_pop(c->lua, 1);
     }
 

@@ -2,6 +2,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_group_field.h"
+#include "ngx_group_filter.h"
 #include "ngx_group_text.h"
 
 
@@ -12,14 +13,18 @@ static ngx_int_t ngx_group_decode_find(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
     ngx_group_value_t **found);
 static ngx_int_t ngx_group_decode_value(ngx_group_translation_t *t,
-    ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_value_t *into,
-    ngx_group_at_t *at, ngx_group_value_t **out);
+    ngx_group_field_t *field, ngx_group_value_t *in,
+    ngx_group_value_t *object, ngx_group_value_t *into, ngx_group_at_t *at,
+    ngx_group_value_t **out);
 static ngx_int_t ngx_group_decode_array(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
     ngx_group_value_t **out);
 static ngx_int_t ngx_group_decode_scalar(ngx_group_translation_t *t,
-    ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
-    ngx_group_value_t **out);
+    ngx_group_field_t *field, ngx_group_value_t *in,
+    ngx_group_value_t *object, ngx_group_at_t *at, ngx_group_value_t **out);
+static ngx_int_t ngx_group_decode_filter(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_group_at_t *at, ngx_str_t *text,
+    ngx_group_value_t *object, ngx_group_value_t **out);
 static ngx_group_value_t *ngx_group_decode_text(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_group_value_t *in);
 static ngx_int_t ngx_group_decode_id(ngx_group_translation_t *t,
@@ -68,6 +73,21 @@ ngx_group_decode_fields(ngx_group_translation_t *t, ngx_array_t *fields,
             continue;
         }
 
+        /* what a vendor takes a query to ask for when it does not say */
+
+        if (value == NULL && t->query && t->request && field[i].preset) {
+            result = ngx_group_value_copy(t->pool, field[i].preset);
+
+            if (result == NULL
+                || ngx_group_field_set(t->pool, &field[i], out, result)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
         if (value == NULL) {
 
             if (field[i].required
@@ -81,7 +101,8 @@ ngx_group_decode_fields(ngx_group_translation_t *t, ngx_array_t *fields,
             continue;
         }
 
-        rc = ngx_group_decode_value(t, &field[i], value, out, at, &result);
+        rc = ngx_group_decode_value(t, &field[i], value, in, out, at,
+                                    &result);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -179,8 +200,8 @@ ngx_group_decode_find(ngx_group_translation_t *t, ngx_group_field_t *field,
 
 static ngx_int_t
 ngx_group_decode_value(ngx_group_translation_t *t, ngx_group_field_t *field,
-    ngx_group_value_t *in, ngx_group_value_t *into, ngx_group_at_t *at,
-    ngx_group_value_t **out)
+    ngx_group_value_t *in, ngx_group_value_t *object, ngx_group_value_t *into,
+    ngx_group_at_t *at, ngx_group_value_t **out)
 {
     ngx_group_at_t  here, *below;
 
@@ -232,7 +253,7 @@ ngx_group_decode_value(ngx_group_translation_t *t, ngx_group_field_t *field,
         return ngx_group_decode_array(t, field, in, &here, out);
 
     default:
-        return ngx_group_decode_scalar(t, field, in, at, out);
+        return ngx_group_decode_scalar(t, field, in, object, at, out);
     }
 }
 
@@ -301,7 +322,7 @@ ngx_group_decode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
             continue;
         }
 
-        rc = ngx_group_decode_value(t, field->item, item, NULL, &here,
+        rc = ngx_group_decode_value(t, field->item, item, NULL, NULL, &here,
                                     &result);
 
         if (rc == NGX_ERROR) {
@@ -336,7 +357,8 @@ ngx_group_decode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
 
 static ngx_int_t
 ngx_group_decode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
-    ngx_group_value_t *in, ngx_group_at_t *at, ngx_group_value_t **out)
+    ngx_group_value_t *in, ngx_group_value_t *object, ngx_group_at_t *at,
+    ngx_group_value_t **out)
 {
     ngx_int_t           rc;
     ngx_group_value_t  *value;
@@ -346,9 +368,19 @@ ngx_group_decode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
         return NGX_ERROR;
     }
 
+    if (field->clamp && ngx_group_field_clamp(t->pool, field, &value) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     rc = ngx_group_field_check(t, at, field, value);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (field->base) {
+        *out = ngx_group_field_shift(t->pool, value, -field->base);
+        return (*out == NULL) ? NGX_ERROR : NGX_OK;
     }
 
     if (field->type == NGX_GROUP_FIELD_ANY) {
@@ -371,11 +403,74 @@ ngx_group_decode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
         return ngx_group_decode_id(t, field, at, &(*out)->u.text);
     }
 
+    if (field->type == NGX_GROUP_FIELD_FILTER
+        || field->type == NGX_GROUP_FIELD_ORDER)
+    {
+        return ngx_group_decode_filter(t, field, at, &value->u.text, object,
+                                       out);
+    }
+
     if (field->values && value->type == NGX_GROUP_STRING) {
         return ngx_group_decode_enum(t, field, at, &(*out)->u.text);
     }
 
     return NGX_OK;
+}
+
+
+/* which groups are asked for, and in which order */
+
+static ngx_int_t
+ngx_group_decode_filter(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_group_at_t *at, ngx_str_t *text, ngx_group_value_t *object,
+    ngx_group_value_t **out)
+{
+    ngx_int_t             rc;
+    ngx_str_t             why, *direction;
+    ngx_group_value_t    *v;
+    ngx_group_problem_t  *problem;
+    ngx_group_dialect_t  *d;
+
+    d = t->dialect;
+
+    if (field->type == NGX_GROUP_FIELD_ORDER) {
+        v = ngx_group_value_get(object, &field->direction);
+        direction = (v && v->type == NGX_GROUP_STRING) ? &v->u.text : NULL;
+
+        rc = ngx_group_order_parse(t->pool, d->syntax, d->names, text,
+                                   direction, out, &why);
+    } else {
+        rc = ngx_group_filter_parse(t->pool, d->syntax, d->names, text, out,
+                                    &why);
+
+        if (rc == NGX_OK && t->client) {
+            rc = ngx_group_filter_ids(t->pool, *out, d->id, t->id,
+                                      d->member_id, t->member_id, &why);
+        }
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    /* the vendor may know more of its own syntax than its documents say */
+
+    if (t->same) {
+        *out = ngx_group_value_string(t->pool, text);
+        return (*out == NULL) ? NGX_ERROR : NGX_OK;
+    }
+
+    if (ngx_group_field_problem(t, at, field, "filter", INT64_MIN) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    problem = t->error->problems ? t->error->problems->elts : NULL;
+
+    if (problem) {
+        problem[t->error->problems->nelts - 1].detail = why;
+    }
+
+    return NGX_DECLINED;
 }
 
 

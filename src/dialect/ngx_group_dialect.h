@@ -40,6 +40,8 @@ typedef enum {
     NGX_GROUP_FIELD_TOKEN,        /* letters, digits, "_" and "-" */
     NGX_GROUP_FIELD_ID,           /* of a group, in the dialect's "id" form */
     NGX_GROUP_FIELD_MEMBER_ID,    /* of a member, in its "member_id" form */
+    NGX_GROUP_FIELD_FILTER,       /* in the dialect's syntax */
+    NGX_GROUP_FIELD_ORDER,
     NGX_GROUP_FIELD_OBJECT,
     NGX_GROUP_FIELD_ARRAY,
     NGX_GROUP_FIELD_ANY
@@ -64,6 +66,8 @@ struct ngx_group_field_s {
     ngx_uint_t                 nfrom;     /* 0: the object that we are in */
     ngx_group_field_e          type;
 
+    int64_t                    base;      /* of an INTEGER: what is our 0 */
+    ngx_str_t                  direction; /* of an ORDER: the field with it */
     int64_t                    min;       /* characters, items, or the value */
     int64_t                    max;
 
@@ -82,6 +86,7 @@ struct ngx_group_field_s {
     unsigned                   filled:1;      /* "blank = false" */
     unsigned                   null:1;        /* absent is written as null */
     unsigned                   now:1;         /* default = "now" */
+    unsigned                   clamp:1;       /* out of range is the limit */
     unsigned                   has_min:1;
     unsigned                   has_max:1;
 };
@@ -99,6 +104,9 @@ typedef struct {
     ngx_uint_t                 status;
     ngx_array_t                accept;    /* of ngx_uint_t: other successes */
     ngx_array_t                scopes;    /* of ngx_str_t */
+    ngx_array_t               *location;  /* of ngx_group_piece_t: the answer's
+                                             Location, or NULL */
+    unsigned                   patch:1;   /* the body is a SCIM PatchOp */
 } ngx_group_op_t;
 
 
@@ -131,6 +139,14 @@ typedef struct {
 } ngx_group_reading_t;
 
 
+/* what is always answered the same: what an API tells of itself */
+
+typedef struct {
+    ngx_str_t                  path;
+    ngx_group_value_t         *body;
+} ngx_group_document_t;
+
+
 typedef struct {
     ngx_str_t                  name;
     ngx_str_t                  file;
@@ -147,6 +163,12 @@ typedef struct {
     ngx_array_t                readings;     /* of ngx_group_reading_t */
     ngx_array_t                texts;        /* of ngx_str_t: where an error
                                                 body has its text */
+    ngx_array_t                documents;    /* of ngx_group_document_t */
+    ngx_uint_t                 syntax;       /* NGX_GROUP_FILTER_... */
+    ngx_array_t               *names;        /* of ngx_keyval_t: what filters
+                                                and patches call our fields */
+    unsigned                   folds:1;        /* its search by name does not
+                                                  mind the case */
     unsigned                   query_first:1;  /* query is checked before
                                                   authentication */
 } ngx_group_dialect_t;
@@ -169,6 +191,7 @@ typedef struct {
     unsigned                   client:1;  /* the client's side: ids are
                                              converted, names are the vendor's
                                              in problems */
+    unsigned                   same:1;    /* the upstream speaks it, too */
     unsigned                   text:1;    /* values come as text (XML) */
     unsigned                   query:1;   /* and from a query string */
 } ngx_group_translation_t;
@@ -193,6 +216,10 @@ ngx_group_dialect_t *ngx_group_dialect_load(ngx_conf_t *cf, ngx_str_t *name,
 ngx_int_t ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_str_t *method, ngx_str_t *base_path, ngx_str_t *path, ngx_uint_t raw,
     ngx_group_op_t **op, ngx_group_value_t **params, ngx_group_error_t *error);
+
+/* the document at a path, or NULL */
+ngx_group_value_t *ngx_group_match_document(ngx_group_dialect_t *dialect,
+    ngx_str_t *base_path, ngx_str_t *path);
 
 /* path parameters from the client's id forms to the upstream's, in place */
 ngx_int_t ngx_group_match_convert(ngx_group_translation_t *t,
@@ -227,6 +254,10 @@ ngx_int_t ngx_group_query_write(ngx_pool_t *pool, ngx_group_value_t *query,
  */
 ngx_int_t ngx_group_encode(ngx_group_translation_t *t, ngx_array_t *fields,
     ngx_group_value_t *in, ngx_group_value_t *out);
+
+/* the client's URL of a group.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_group_encode_location(ngx_group_translation_t *t,
+    ngx_array_t *ref, ngx_str_t *id, ngx_str_t *url);
 
 /*
  * Names what of "in" no field carries: pushes to "lost" (of ngx_str_t)

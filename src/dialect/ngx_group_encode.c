@@ -2,6 +2,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_group_field.h"
+#include "ngx_group_filter.h"
 #include "ngx_group_json.h"
 #include "ngx_group_text.h"
 #include "ngx_group_xml.h"
@@ -21,10 +22,15 @@ static ngx_int_t ngx_group_encode_array(ngx_group_translation_t *t,
 static ngx_int_t ngx_group_encode_scalar(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
     ngx_group_value_t **out);
+static ngx_int_t ngx_group_encode_filter(ngx_group_translation_t *t,
+    ngx_group_field_t *field, ngx_group_value_t *in, ngx_group_at_t *at,
+    ngx_group_value_t **out);
+static ngx_int_t ngx_group_encode_order(ngx_pool_t *pool,
+    ngx_group_dialect_t *d, ngx_group_value_t *order, ngx_str_t *text);
 static ngx_int_t ngx_group_encode_id(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_str_t *id);
 static ngx_int_t ngx_group_encode_ref(ngx_group_translation_t *t,
-    ngx_group_field_t *field, ngx_str_t *owner, ngx_str_t *id);
+    ngx_array_t *ref, ngx_str_t *owner, ngx_str_t *id);
 static ngx_int_t ngx_group_encode_missing(ngx_pool_t *pool,
     ngx_array_t *fields, ngx_uint_t depth, ngx_str_t *prefix,
     ngx_group_value_t *in, ngx_array_t *lost);
@@ -278,6 +284,19 @@ ngx_group_encode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
     ngx_uint_t     i;
     ngx_keyval_t  *kv;
 
+    if (field->type == NGX_GROUP_FIELD_FILTER
+        || field->type == NGX_GROUP_FIELD_ORDER)
+    {
+        return ngx_group_encode_filter(t, field, in, at, out);
+    }
+
+    if (field->base) {
+        in = ngx_group_field_shift(t->pool, in, field->base);
+        if (in == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     rc = ngx_group_field_check(t, at, field, in);
     if (rc != NGX_OK) {
         return rc;
@@ -312,6 +331,106 @@ ngx_group_encode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
             }
         }
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_encode_filter(ngx_group_translation_t *t, ngx_group_field_t *field,
+    ngx_group_value_t *in, ngx_group_at_t *at, ngx_group_value_t **out)
+{
+    ngx_int_t             rc;
+    ngx_str_t             text;
+    ngx_group_dialect_t  *d;
+
+    d = t->dialect;
+
+    if (field->type == NGX_GROUP_FIELD_ORDER) {
+        rc = (field->direction.len || in->type != NGX_GROUP_ARRAY)
+             ? NGX_DECLINED : ngx_group_encode_order(t->pool, d, in, &text);
+    } else {
+        rc = ngx_group_filter_write(t->pool, d->syntax, d->names, in, &text);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        if (ngx_group_field_problem(t, at, field, "filter", INT64_MIN)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    *out = ngx_group_value_string(t->pool, &text);
+
+    return (*out == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* "name asc, description desc" */
+
+static ngx_int_t
+ngx_group_encode_order(ngx_pool_t *pool, ngx_group_dialect_t *d,
+    ngx_group_value_t *order, ngx_str_t *text)
+{
+    u_char             *p;
+    size_t              len;
+    ngx_str_t          *name;
+    ngx_uint_t          i;
+    ngx_keyval_t       *kv;
+    ngx_group_value_t  *v, *field, *descending;
+
+    static ngx_str_t    field_key = ngx_string("field");
+    static ngx_str_t    descending_key = ngx_string("descending");
+
+    len = 0;
+
+    for (i = 0; d->names && i < d->names->nelts; i++) {
+        kv = d->names->elts;
+        len = ngx_max(len, kv[i].key.len);
+    }
+
+    len = order->u.items.n * (len + sizeof(", ") + sizeof(" desc"));
+
+    p = ngx_pnalloc(pool, len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+
+    for (v = order->u.items.first; v; v = v->next) {
+        field = ngx_group_value_get(v, &field_key);
+        descending = ngx_group_value_get(v, &descending_key);
+        name = NULL;
+
+        for (i = 0; field && d->names && i < d->names->nelts; i++) {
+            kv = d->names->elts;
+
+            if (field->type == NGX_GROUP_STRING
+                && ngx_group_str_eq(&kv[i].value, &field->u.text))
+            {
+                name = &kv[i].key;
+                break;
+            }
+        }
+
+        if (name == NULL) {
+            return NGX_DECLINED;
+        }
+
+        p = ngx_sprintf(p, "%s%V%s", p == text->data ? "" : ", ", name,
+                        (descending && descending->type == NGX_GROUP_BOOLEAN
+                         && descending->u.flag) ? " desc" : " asc");
+    }
+
+    text->len = p - text->data;
 
     return NGX_OK;
 }
@@ -359,7 +478,7 @@ ngx_group_encode_id(ngx_group_translation_t *t, ngx_group_field_t *field,
     *id = bare;
 
     if (field->ref) {
-        return ngx_group_encode_ref(t, field, &owner, id);
+        return ngx_group_encode_ref(t, field->ref, &owner, id);
     }
 
     return NGX_OK;
@@ -367,7 +486,7 @@ ngx_group_encode_id(ngx_group_translation_t *t, ngx_group_field_t *field,
 
 
 static ngx_int_t
-ngx_group_encode_ref(ngx_group_translation_t *t, ngx_group_field_t *field,
+ngx_group_encode_ref(ngx_group_translation_t *t, ngx_array_t *ref,
     ngx_str_t *owner, ngx_str_t *id)
 {
     u_char             *p;
@@ -382,8 +501,8 @@ ngx_group_encode_ref(ngx_group_translation_t *t, ngx_group_field_t *field,
         return NGX_ERROR;
     }
 
-    piece = field->ref->elts;
-    n = field->ref->nelts;
+    piece = ref->elts;
+    n = ref->nelts;
     len = 0;
     p = NULL;
 
@@ -419,6 +538,20 @@ ngx_group_encode_ref(ngx_group_translation_t *t, ngx_group_field_t *field,
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_encode_location(ngx_group_translation_t *t, ngx_array_t *ref,
+    ngx_str_t *id, ngx_str_t *url)
+{
+    if (ngx_group_id_encode(t->pool, t->dialect->id, t->id, id, url)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_encode_ref(t, ref, &t->owner, url);
 }
 
 
@@ -718,8 +851,16 @@ ngx_group_read(ngx_pool_t *pool, ngx_group_format_e format,
     ngx_group_limits_t *limits, ngx_str_t *in, ngx_group_value_t **value,
     ngx_str_t *error)
 {
+    ngx_group_limits_t  element;
+
     if (format == NGX_GROUP_FORMAT_XML) {
-        return ngx_group_xml_decode(pool, limits, in, value, error);
+
+        /* members stand beside the other fields of their group */
+
+        element = *limits;
+        element.max_items += NGX_GROUP_MAX_KEYS;
+
+        return ngx_group_xml_decode(pool, &element, in, value, error);
     }
 
     return ngx_group_json_decode(pool, limits, in, value, error);

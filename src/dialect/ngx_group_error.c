@@ -93,6 +93,8 @@ static ngx_group_sentence_t  ngx_group_error_sentences[] = {
     { ngx_string("blank"), ngx_string("$field must not be blank") },
     { ngx_string("type"), ngx_string("$field is of the wrong type") },
     { ngx_string("query"), ngx_string("$field is of the wrong type") },
+    { ngx_string("query_boolean"),
+      ngx_string("$field is of the wrong type") },
     { ngx_string("too_long"),
       ngx_string("$field is too long, at most $limit characters") },
     { ngx_string("too_short"),
@@ -581,6 +583,14 @@ ngx_group_error_var(ngx_group_render_t *r, ngx_str_t *name)
 
     if (ngx_group_str_is(name, "limit")) {
         return r->problem ? &r->problem->limit : &empty;
+    }
+
+    if (ngx_group_str_is(name, "max")) {
+        return r->problem ? &r->problem->max : &empty;
+    }
+
+    if (ngx_group_str_is(name, "value")) {
+        return r->problem ? &r->problem->value : &empty;
     }
 
     return NULL;

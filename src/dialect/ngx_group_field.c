@@ -12,6 +12,11 @@
 #define NGX_GROUP_FIELD_PATH      256
 
 
+static ngx_int_t ngx_group_field_refuse(ngx_group_translation_t *t,
+    ngx_group_at_t *at, ngx_group_field_t *field, char *code, int64_t limit,
+    ngx_str_t *value);
+static ngx_int_t ngx_group_field_number(ngx_pool_t *pool, int64_t n,
+    ngx_str_t *text);
 static u_char *ngx_group_field_path(u_char *p, u_char *last,
     ngx_group_at_t *at);
 static ngx_uint_t ngx_group_is_integer(ngx_str_t *text, int64_t *n);
@@ -24,6 +29,14 @@ static ngx_uint_t ngx_group_is_blank(ngx_str_t *text);
 ngx_int_t
 ngx_group_field_problem(ngx_group_translation_t *t, ngx_group_at_t *at,
     ngx_group_field_t *field, char *code, int64_t limit)
+{
+    return ngx_group_field_refuse(t, at, field, code, limit, NULL);
+}
+
+
+static ngx_int_t
+ngx_group_field_refuse(ngx_group_translation_t *t, ngx_group_at_t *at,
+    ngx_group_field_t *field, char *code, int64_t limit, ngx_str_t *value)
 {
     u_char               *p;
     ngx_str_t             name;
@@ -57,14 +70,16 @@ ngx_group_field_problem(ngx_group_translation_t *t, ngx_group_at_t *at,
         return NGX_OK;
     }
 
-    if (limit != INT64_MIN && limit != INT64_MAX) {
-        problem->limit.data = ngx_pnalloc(t->pool, NGX_INT64_LEN);
-        if (problem->limit.data == NULL) {
-            return NGX_ERROR;
-        }
+    if (value) {
+        problem->value = *value;
+    }
 
-        problem->limit.len = ngx_sprintf(problem->limit.data, "%L", limit)
-                             - problem->limit.data;
+    if (ngx_group_field_number(t->pool, limit, &problem->limit) != NGX_OK
+        || (field->has_max
+            && ngx_group_field_number(t->pool, field->max, &problem->max)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
     if (field->label.len) {
@@ -73,6 +88,26 @@ ngx_group_field_problem(ngx_group_translation_t *t, ngx_group_at_t *at,
     }
 
     return ngx_group_field_label(t->pool, &field->name, &problem->label);
+}
+
+
+/* a number that is none stays empty */
+
+static ngx_int_t
+ngx_group_field_number(ngx_pool_t *pool, int64_t n, ngx_str_t *text)
+{
+    if (n == INT64_MIN || n == INT64_MAX) {
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(pool, NGX_INT64_LEN);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = ngx_sprintf(text->data, "%L", n) - text->data;
+
+    return NGX_OK;
 }
 
 
@@ -134,6 +169,7 @@ ngx_group_field_check(ngx_group_translation_t *t, ngx_group_at_t *at,
     char       *code;
     size_t      chars, bad;
     int64_t     n, limit;
+    ngx_int_t   rc;
     ngx_str_t  *text;
 
     code = NULL;
@@ -230,14 +266,52 @@ ngx_group_field_check(ngx_group_translation_t *t, ngx_group_at_t *at,
     }
 
     if (t->query && ngx_strcmp(code, "type") == 0) {
-        code = "query";
+        code = (field->type == NGX_GROUP_FIELD_BOOLEAN) ? "query_boolean"
+                                                        : "query";
     }
 
-    if (ngx_group_field_problem(t, at, field, code, limit) != NGX_OK) {
-        return NGX_ERROR;
+    /* numbers are told as they were written, a text may be anything */
+
+    rc = ngx_group_field_refuse(t, at, field, code, limit,
+                                (t->query || value->type == NGX_GROUP_NUMBER)
+                                ? text : NULL);
+
+    return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_group_field_clamp(ngx_pool_t *pool, ngx_group_field_t *field,
+    ngx_group_value_t **value)
+{
+    int64_t  n;
+
+    if ((*value)->type != NGX_GROUP_NUMBER
+        || !ngx_group_is_integer(&(*value)->u.text, &n)
+        || (n >= field->min && n <= field->max))
+    {
+        return NGX_OK;
     }
 
-    return NGX_DECLINED;
+    *value = ngx_group_value_integer(pool, (n < field->min) ? field->min
+                                                            : field->max);
+
+    return (*value == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_group_value_t *
+ngx_group_field_shift(ngx_pool_t *pool, ngx_group_value_t *value, int64_t by)
+{
+    int64_t  n;
+
+    if (value->type != NGX_GROUP_NUMBER
+        || !ngx_group_is_integer(&value->u.text, &n))
+    {
+        return value;
+    }
+
+    return ngx_group_value_integer(pool, n + by);
 }
 
 

@@ -41,6 +41,14 @@ ngx_int_t ngx_group_field_label(ngx_pool_t *pool, ngx_str_t *name,
 ngx_int_t ngx_group_field_check(ngx_group_translation_t *t,
     ngx_group_at_t *at, ngx_group_field_t *field, ngx_group_value_t *value);
 
+/* an integer out of range becomes the limit.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_group_field_clamp(ngx_pool_t *pool, ngx_group_field_t *field,
+    ngx_group_value_t **value);
+
+/* a number that counts from another one.  NULL when there is no memory */
+ngx_group_value_t *ngx_group_field_shift(ngx_pool_t *pool,
+    ngx_group_value_t *value, int64_t by);
+
 /* the number of items of an array against its field, the same contract */
 ngx_int_t ngx_group_field_count(ngx_group_translation_t *t,
     ngx_group_at_t *at, ngx_group_field_t *field, ngx_uint_t n);

@@ -17,8 +17,9 @@ static ngx_uint_t ngx_group_match_path(ngx_group_op_t *op, ngx_str_t *segments,
     ngx_uint_t n);
 static ngx_int_t ngx_group_match_params(ngx_pool_t *pool, ngx_group_op_t *op,
     ngx_str_t *segments, ngx_group_value_t *params);
-static ngx_int_t ngx_group_match_allow(ngx_pool_t *pool, ngx_str_t *allow,
-    ngx_str_t *method);
+static ngx_int_t ngx_group_match_allow(ngx_pool_t *pool,
+    ngx_group_dialect_t *dialect, ngx_str_t *segments, ngx_uint_t n,
+    ngx_str_t *allow);
 static ngx_int_t ngx_group_match_id(ngx_group_translation_t *t,
     ngx_group_value_t *object, char *name, ngx_uint_t client,
     ngx_uint_t upstream);
@@ -27,6 +28,46 @@ static ngx_uint_t ngx_group_match_segment(ngx_str_t *segment);
 
 static ngx_str_t  ngx_group_match_member = ngx_string("member");
 
+/* in the order that "Allow" has them */
+
+static ngx_str_t  ngx_group_match_methods[] = {
+    ngx_string("GET"),
+    ngx_string("POST"),
+    ngx_string("PUT"),
+    ngx_string("PATCH"),
+    ngx_string("DELETE"),
+    ngx_null_string
+};
+
+
+ngx_group_value_t *
+ngx_group_match_document(ngx_group_dialect_t *dialect, ngx_str_t *base_path,
+    ngx_str_t *path)
+{
+    ngx_str_t              rest;
+    ngx_uint_t             i;
+    ngx_group_document_t  *document;
+
+    if (path->len <= base_path->len
+        || ngx_strncmp(path->data, base_path->data, base_path->len) != 0)
+    {
+        return NULL;
+    }
+
+    rest.data = path->data + base_path->len;
+    rest.len = path->len - base_path->len;
+
+    document = dialect->documents.elts;
+
+    for (i = 0; i < dialect->documents.nelts; i++) {
+        if (ngx_group_str_eq(&document[i].path, &rest)) {
+            return document[i].body;
+        }
+    }
+
+    return NULL;
+}
+
 
 ngx_int_t
 ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
@@ -34,8 +75,8 @@ ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_group_op_t **op, ngx_group_value_t **params, ngx_group_error_t *error)
 {
     ngx_int_t    rc;
-    ngx_str_t    rest, segments[NGX_GROUP_MATCH_SEGMENTS];
-    ngx_uint_t   i, n, known;
+    ngx_str_t    rest, allow, segments[NGX_GROUP_MATCH_SEGMENTS];
+    ngx_uint_t   i, n;
 
     if (path->len <= base_path->len
         || ngx_strncmp(path->data, base_path->data, base_path->len) != 0
@@ -57,8 +98,6 @@ ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
         goto not_found;
     }
 
-    known = 0;
-
     for (i = 0; i < NGX_GROUP_OPERATIONS; i++) {
 
         *op = dialect->ops[i];
@@ -75,21 +114,18 @@ ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
 
             return ngx_group_match_params(pool, *op, segments, *params);
         }
-
-        known = 1;
-
-        if (ngx_group_match_allow(pool, &error->allow, &(*op)->method)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
     }
 
     *op = NULL;
 
-    if (known) {
+    if (ngx_group_match_allow(pool, dialect, segments, n, &allow) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (allow.len) {
         ngx_group_error_set(error, NGX_GROUP_METHOD_NOT_ALLOWED, "method",
                             "the method is not allowed here");
+        error->allow = allow;
         return NGX_DECLINED;
     }
 
@@ -244,20 +280,36 @@ ngx_group_match_params(ngx_pool_t *pool, ngx_group_op_t *op,
 
 
 static ngx_int_t
-ngx_group_match_allow(ngx_pool_t *pool, ngx_str_t *allow, ngx_str_t *method)
+ngx_group_match_allow(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
+    ngx_str_t *segments, ngx_uint_t n, ngx_str_t *allow)
 {
-    u_char  *p;
+    u_char          *p;
+    ngx_str_t       *method;
+    ngx_uint_t       i;
+    ngx_group_op_t  *op;
 
-    if (allow->data == NULL) {
-        allow->data = ngx_pnalloc(pool, NGX_GROUP_MATCH_ALLOW);
-        if (allow->data == NULL) {
-            return NGX_ERROR;
-        }
+    p = ngx_pnalloc(pool, NGX_GROUP_MATCH_ALLOW);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
-    p = ngx_slprintf(allow->data + allow->len,
-                     allow->data + NGX_GROUP_MATCH_ALLOW,
-                     "%s%V", allow->len ? ", " : "", method);
+    allow->data = p;
+
+    for (method = ngx_group_match_methods; method->len; method++) {
+
+        for (i = 0; i < NGX_GROUP_OPERATIONS; i++) {
+            op = dialect->ops[i];
+
+            if (op && ngx_group_str_eq(&op->method, method)
+                && ngx_group_match_path(op, segments, n))
+            {
+                p = ngx_slprintf(p, allow->data + NGX_GROUP_MATCH_ALLOW,
+                                 "%s%V", p == allow->data ? "" : ", ",
+                                 method);
+                break;
+            }
+        }
+    }
 
     allow->len = p - allow->data;
 

@@ -34,12 +34,13 @@
 
 /*
  * "names" is of ngx_keyval_t, the vendor's attribute and the canonical one:
- * displayName is name, externalId is external_id; "members" is no part of it.
+ * displayName is name, externalId is external_id.  "members", "id", "meta" and
+ * "schemas" mean what they mean in SCIM, whether or not they are among them.
  *
- * NGX_OK with *change, or with t->error set and *change not to be used: the
+ * NGX_OK with *change, or with t->error set and *change NULL: the
  * outcome is "invalid", the code SCIM's word ("invalidSyntax", "invalidPath",
- * "invalidValue", "noTarget", "mutability", "tooMany"), the detail a sentence;
- * NGX_ERROR (no memory).
+ * "invalidFilter", "invalidValue", "noTarget", "mutability", "tooMany"), the
+ * detail a sentence; NGX_ERROR (no memory).
  */
 ngx_int_t ngx_group_patch_decode(ngx_group_translation_t *t,
     ngx_array_t *names, ngx_group_value_t *body, ngx_group_value_t **change);
@@ -47,8 +48,8 @@ ngx_int_t ngx_group_patch_decode(ngx_group_translation_t *t,
 /*
  * Changes a canonical group in place.  A member that is there already stays as
  * it is, one that is not there is removed all the same.  Where the change says
- * nothing of members the group's are not touched, absent ones stay absent.
- * NGX_OK or NGX_ERROR (no memory).
+ * nothing of members the group's are not touched; else absent ones are none.
+ * "member_count" goes with them.  NGX_OK or NGX_ERROR (no memory).
  */
 ngx_int_t ngx_group_patch_apply(ngx_pool_t *pool, ngx_group_value_t *change,
     ngx_group_value_t *group);

@@ -37,7 +37,7 @@ ngx_http_group_access_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         rc = ngx_http_group_match(r, &ctx);
 
-        if (rc == NGX_OK && glcf->dialect->query_first) {
+        if (rc == NGX_OK && glcf->dialect->query_first && ctx->op) {
             rc = ngx_http_group_decode_query(r, ctx);
         }
 
@@ -70,7 +70,7 @@ ngx_http_group_access_handler(ngx_http_request_t *r)
 
     rc = ngx_http_group_authenticate(r, glcf, ctx);
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && ctx->op) {
         rc = ngx_http_group_authorize(r, glcf, ctx);
     }
 
@@ -82,6 +82,32 @@ failed:
 
     return (rc == NGX_DECLINED) ? ngx_http_group_refuse(r, ctx)
                                 : ngx_http_group_fail(r);
+}
+
+
+ngx_http_group_ctx_t *
+ngx_http_group_create_ctx(ngx_http_request_t *r)
+{
+    ngx_http_group_ctx_t       *ctx;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_group_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&ctx->lost, r->pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
+        return NULL;
+    }
+
+    ctx->client.dialect = glcf->dialect;
+    ctx->upstream.dialect = glcf->upstream_dialect;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_group_module);
+
+    return ctx;
 }
 
 
@@ -100,23 +126,15 @@ ngx_http_group_match(ngx_http_request_t *r, ngx_http_group_ctx_t **pctx)
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
-    *pctx = NULL;
+    ctx = ngx_http_group_create_ctx(r);
+    *pctx = ctx;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_group_ctx_t));
     if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_array_init(&ctx->lost, r->pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_group_module);
-    *pctx = ctx;
-
     ctx->client.pool = r->pool;
     ctx->client.log = r->connection->log;
-    ctx->client.dialect = glcf->dialect;
     ctx->client.id = glcf->upstream_dialect->id;
     ctx->client.member_id = glcf->upstream_dialect->member_id;
     ctx->client.base_path = glcf->base_path.data ? glcf->base_path
@@ -124,6 +142,7 @@ ngx_http_group_match(ngx_http_request_t *r, ngx_http_group_ctx_t **pctx)
     ctx->client.error = &ctx->error;
     ctx->client.client = 1;
     ctx->client.request = 1;
+    ctx->client.same = (glcf->upstream_dialect == glcf->dialect);
     ctx->client.now = ngx_time();
 
     ctx->upstream = ctx->client;
@@ -136,6 +155,20 @@ ngx_http_group_match(ngx_http_request_t *r, ngx_http_group_ctx_t **pctx)
     ngx_http_group_origin(r, &ctx->client.origin);
 
     ngx_http_group_raw_path(r, &path, &raw);
+
+    ctx->document = ngx_group_match_document(glcf->dialect,
+                                             &ctx->client.base_path, &path);
+
+    if (ctx->document && r->method == NGX_HTTP_GET) {
+        return NGX_OK;
+    }
+
+    if (ctx->document) {
+        ngx_group_error_set(&ctx->error, NGX_GROUP_METHOD_NOT_ALLOWED,
+                            "method", "the method is not allowed here");
+        ngx_str_set(&ctx->error.allow, "GET");
+        return NGX_DECLINED;
+    }
 
     rc = ngx_group_match(r->pool, glcf->dialect, &r->method_name,
                          &ctx->client.base_path, &path, raw, &ctx->op,

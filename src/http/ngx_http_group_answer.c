@@ -13,6 +13,19 @@ static ngx_int_t ngx_http_group_derive(ngx_http_request_t *r,
 static ngx_int_t ngx_http_group_page(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *list);
 
+static ngx_int_t ngx_http_group_next_link(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_str_t *name, ngx_group_value_t *next,
+    ngx_str_t *link);
+static ngx_uint_t ngx_http_group_named(ngx_str_t *list, u_char *name,
+    size_t len);
+static void ngx_http_group_prune(ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t *body);
+static void ngx_http_group_prune_group(ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t *group);
+static ngx_int_t ngx_http_group_location(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_translation_t *t,
+    ngx_group_answer_t *answer);
+
 
 static ngx_str_t  ngx_http_group_members = ngx_string("members");
 static ngx_str_t  ngx_http_group_count = ngx_string("member_count");
@@ -134,20 +147,17 @@ static ngx_int_t
 ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_group_value_t *list)
 {
-    u_char             *p;
     ngx_str_t           key, text;
     ngx_uint_t          i;
     ngx_array_t        *query;
-    ngx_group_op_t     *op;
     ngx_group_field_t  *field;
     ngx_group_value_t  *v, *next, *items, *value;
 
-    static ngx_str_t    total = ngx_string("total");
+    static ngx_str_t    count = ngx_string("count");
     static ngx_str_t    link_self = ngx_string("link_self");
     static ngx_str_t    link_first = ngx_string("link_first");
     static ngx_str_t    link_next = ngx_string("link_next");
 
-    op = ctx->plan->upstream->ops[ctx->op->operation];
     next = ngx_group_value_get(list, &ngx_http_group_next);
     items = ngx_group_value_get(list, &ngx_http_group_items);
 
@@ -165,20 +175,13 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         }
     }
 
-    /* one page that is all there is has been counted */
-
-    if (next == NULL && items && items->type == NGX_GROUP_ARRAY
-        && ctx->query->u.items.n == 0
-        && (op == NULL || op->query == NULL
-            || ngx_group_shape_find(op->response, &ngx_http_group_next))
-        && ngx_group_value_get(list, &total) == NULL)
-    {
+    if (items && items->type == NGX_GROUP_ARRAY) {
         value = ngx_group_value_integer(r->pool, items->u.items.n);
         if (value == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_group_value_set(list, &total, value);
+        ngx_group_value_set(list, &count, value);
     }
 
     if (ngx_group_value_get(list, &link_self)) {
@@ -213,17 +216,11 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
             continue;
         }
 
-        p = ngx_pnalloc(r->pool, r->uri.len + field[i].name.len
-                                 + 3 * next->u.text.len + 2);
-        if (p == NULL) {
+        if (ngx_http_group_next_link(r, ctx, &field[i].name, next, &text)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        text.data = p;
-        p = ngx_sprintf(p, "%V?%V=", &r->uri, &field[i].name);
-        p = (u_char *) ngx_escape_uri(p, next->u.text.data, next->u.text.len,
-                                      NGX_ESCAPE_URI_COMPONENT);
-        text.len = p - text.data;
 
         value = ngx_group_value_string(r->pool, &text);
         if (value == NULL) {
@@ -232,6 +229,53 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
         ngx_group_value_set(list, &link_next, value);
     }
+
+    return NGX_OK;
+}
+
+
+/* the same question with the token of the next page */
+
+static ngx_int_t
+ngx_http_group_next_link(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_str_t *name, ngx_group_value_t *next, ngx_str_t *link)
+{
+    u_char             *p;
+    ngx_str_t           args, key;
+    ngx_uint_t          i;
+    ngx_group_field_t  *field;
+    ngx_group_value_t  *query, *token;
+
+    query = ctx->args ? ngx_group_value_copy(r->pool, ctx->args)
+                      : ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+    token = ngx_group_value_string(r->pool, &next->u.text);
+
+    if (query == NULL || token == NULL) {
+        return NGX_ERROR;
+    }
+
+    field = ctx->op->query->elts;
+
+    for (i = 0; i < ctx->op->query->nelts; i++) {
+        if (ngx_group_str_is(&field[i].path, "page")) {
+            key = field[i].name;
+            ngx_group_value_unset(query, &key);
+        }
+    }
+
+    ngx_group_value_set(query, name, token);
+
+    if (ngx_group_query_write(r->pool, query, &args) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, r->uri.len + 1 + args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    link->data = p;
+    link->len = ngx_sprintf(p, "%V?%V", &r->uri, &args) - p;
 
     return NGX_OK;
 }
@@ -286,6 +330,175 @@ ngx_http_group_encode_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
+    if (ctx->only.len || ctx->without.len) {
+        ngx_http_group_prune(ctx, body);
+    }
+
+    if (ctx->op->location
+        && ngx_http_group_location(r, ctx, &t, answer) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_group_write(r->pool, glcf->dialect->format, body,
+                           &answer->body);
+}
+
+
+static ngx_int_t
+ngx_http_group_location(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_translation_t *t, ngx_group_answer_t *answer)
+{
+    ngx_keyval_t       *header;
+    ngx_group_value_t  *id;
+
+    static ngx_str_t    key = ngx_string("id");
+
+    id = ngx_group_value_get(ctx->result, &key);
+
+    if (id == NULL || id->type != NGX_GROUP_STRING) {
+        return NGX_OK;
+    }
+
+    answer->headers = ngx_array_create(r->pool, 1, sizeof(ngx_keyval_t));
+    if (answer->headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    header = ngx_array_push(answer->headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&header->key, "Location");
+
+    return ngx_group_encode_location(t, ctx->op->location, &id->u.text,
+                                     &header->value);
+}
+
+
+/* RFC 7644, 3.9: "schemas", "id" and "meta" are always there */
+
+ngx_uint_t
+ngx_http_group_wanted(ngx_http_group_ctx_t *ctx, char *name)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (ctx->only.len) {
+        return ngx_http_group_named(&ctx->only, (u_char *) name, len);
+    }
+
+    return !ngx_http_group_named(&ctx->without, (u_char *) name, len);
+}
+
+
+/* whether "a, b.c" names an attribute, or a part of it */
+
+static ngx_uint_t
+ngx_http_group_named(ngx_str_t *list, u_char *name, size_t len)
+{
+    u_char  *p, *end, *start;
+
+    p = list->data;
+    end = p + list->len;
+
+    while (p < end) {
+
+        while (p < end && (*p == ',' || *p == ' ')) {
+            p++;
+        }
+
+        for (start = p; p < end && *p != ',' && *p != ' '; p++) {
+            if (*p == ':') {
+                start = p + 1;
+            }
+        }
+
+        if ((size_t) (p - start) >= len
+            && ngx_strncasecmp(start, name, len) == 0
+            && ((size_t) (p - start) == len || start[len] == '.'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_group_prune(ngx_http_group_ctx_t *ctx, ngx_group_value_t *body)
+{
+    ngx_group_value_t  *v, *next, *item;
+
+    for (v = body->u.items.first; v; v = next) {
+        next = v->next;
+
+        if (ngx_group_operation_response_of(ctx->op->operation)
+            == NGX_GROUP_OF_GROUP_LIST)
+        {
+            if (v->type != NGX_GROUP_ARRAY) {
+                continue;
+            }
+
+            for (item = v->u.items.first; item; item = item->next) {
+                if (item->type == NGX_GROUP_OBJECT) {
+                    ngx_http_group_prune_group(ctx, item);
+                }
+            }
+
+            continue;
+        }
+
+        ngx_http_group_prune_group(ctx, body);
+        return;
+    }
+}
+
+
+static void
+ngx_http_group_prune_group(ngx_http_group_ctx_t *ctx, ngx_group_value_t *group)
+{
+    ngx_str_t           key;
+    ngx_uint_t          named;
+    ngx_group_value_t  *v, *next;
+
+    for (v = group->u.items.first; v; v = next) {
+        next = v->next;
+        key = v->key;
+
+        if (ngx_group_str_is(&key, "id") || ngx_group_str_is(&key, "schemas")
+            || ngx_group_str_is(&key, "meta"))
+        {
+            continue;
+        }
+
+        named = ngx_http_group_named(ctx->only.len ? &ctx->only
+                                                   : &ctx->without,
+                                     key.data, key.len);
+
+        if (ctx->only.len ? !named : named) {
+            ngx_group_value_unset(group, &key);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_group_answer_document(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer)
+{
+    ngx_group_dialect_t  *dialect;
+
+    dialect = ctx->client.dialect;
+
+    ngx_memzero(answer, sizeof(ngx_group_answer_t));
+
+    answer->status = NGX_HTTP_OK;
+    answer->media_type = dialect->media_type;
+
+    return ngx_group_write(r->pool, dialect->format, ctx->document,
                            &answer->body);
 }

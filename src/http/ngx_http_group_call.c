@@ -1,9 +1,9 @@
 
 /*
- * One upstream call: a subrequest to the client's own URI, so that it finds the
- * same location and the location's own proxy_pass carries it, with its TLS,
- * keepalive, retries and timeouts.  What it carries is set just before the
- * content phase, and what comes back is taken out of the filter chain.
+ * One upstream call: a subrequest that starts where the client's request is,
+ * at the content of its location, so that the location's own proxy_pass
+ * carries it, with its TLS, keepalive, retries and timeouts.  What comes back
+ * is taken out of the filter chain.
  */
 
 
@@ -14,6 +14,9 @@
 #define NGX_HTTP_GROUP_ANSWER    4096
 
 
+static void ngx_http_group_call_handler(ngx_http_request_t *sr);
+static ngx_int_t ngx_http_group_call_set(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
 static ngx_int_t ngx_http_group_call_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc);
 static ngx_int_t ngx_http_group_call_headers(ngx_http_request_t *sr,
@@ -114,9 +117,16 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
         return NGX_ERROR;
     }
 
-    /* the location is the client's, limit_except included */
+    /*
+     * The location is the client's, however that came there: the URI may lead
+     * elsewhere, and rewriting is not done twice.
+     */
 
-    sr->method = r->method;
+    sr->loc_conf = r->loc_conf;
+    sr->content_handler = r->content_handler;
+    sr->write_event_handler = ngx_http_group_call_handler;
+
+    ngx_http_set_ctx(sr, call, ngx_http_group_module);
 
     return ngx_http_group_call_headers(sr, call);
 }
@@ -436,9 +446,26 @@ ngx_http_group_call_body(ngx_http_request_t *sr, ngx_http_group_call_t *call)
 }
 
 
-ngx_int_t
-ngx_http_group_call_handler(ngx_http_request_t *sr,
-    ngx_http_group_call_t *call)
+static void
+ngx_http_group_call_handler(ngx_http_request_t *sr)
+{
+    ngx_int_t  rc;
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
+    rc = ngx_http_group_call_set(sr, sr->post_subrequest->data);
+
+    if (rc == NGX_OK) {
+        rc = sr->content_handler ? sr->content_handler(sr)
+                                 : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_finalize_request(sr, rc);
+}
+
+
+static ngx_int_t
+ngx_http_group_call_set(ngx_http_request_t *sr, ngx_http_group_call_t *call)
 {
     u_char                    *p;
     ngx_http_group_method_t   *m;
@@ -457,8 +484,6 @@ ngx_http_group_call_handler(ngx_http_request_t *sr,
 
     sr->method = m->method;
     sr->method_name = call->method;
-
-    /* only now: client_max_body_size was checked against the client's */
 
     sr->headers_in.content_length_n = sr->headers_in.content_length
                                       ? (off_t) call->body.len : -1;
@@ -510,7 +535,18 @@ ngx_http_group_call_handler(ngx_http_request_t *sr,
     sr->args = call->args;
     ngx_http_set_exten(sr);
 
-    return NGX_DECLINED;
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_group_call_redirected(ngx_http_request_t *sr)
+{
+    ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
+                  "upstream redirected a group call to \"%V\", which is not "
+                  "done", &sr->uri);
+
+    return NGX_HTTP_BAD_GATEWAY;
 }
 
 
@@ -523,6 +559,12 @@ ngx_http_group_call_header_filter(ngx_http_request_t *sr,
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
                    "group call header filter: %ui length:%O",
                    sr->headers_out.status, sr->headers_out.content_length_n);
+
+    /* somebody else's page, by X-Accel-Redirect: the ctx is gone */
+
+    if (ngx_http_get_module_ctx(sr, ngx_http_group_module) == NULL) {
+        return ngx_http_group_call_redirected(sr);
+    }
 
     call->status = sr->headers_out.status;
     call->answer_type = sr->headers_out.content_type;

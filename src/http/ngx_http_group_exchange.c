@@ -36,13 +36,12 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
     ngx_int_t                   rc;
     ngx_group_answer_t          answer;
     ngx_http_group_ctx_t       *ctx;
-    ngx_http_group_call_t      *call;
     ngx_http_group_loc_conf_t  *glcf;
 
-    call = ngx_http_group_call_of(r);
+    /* a call starts behind this phase: the upstream redirected it here */
 
-    if (call) {
-        return ngx_http_group_call_handler(r, call);
+    if (ngx_http_group_call_of(r)) {
+        return ngx_http_group_call_redirected(r);
     }
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
@@ -84,6 +83,13 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         }
 
         ctx->waiting = 0;
+    }
+
+    if (ctx->document) {
+        rc = ngx_http_group_answer_document(r, ctx, &answer);
+
+        return (rc == NGX_OK) ? ngx_http_group_respond(r, ctx, &answer)
+                              : ngx_http_group_fail(r);
     }
 
     switch (ctx->state) {

@@ -55,6 +55,8 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_DONE;
     }
 
+    ctx->answered = 1;
+
     r->headers_out.status = answer->status;
     r->headers_out.status_line.len = 0;
 
@@ -114,12 +116,7 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 ngx_int_t
 ngx_http_group_refuse(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
-    u_char                     *p;
-    ngx_group_answer_t          answer;
-    ngx_group_error_context_t   context;
-    ngx_http_group_loc_conf_t  *glcf;
-
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+    ngx_group_answer_t  answer;
 
     if (ctx->as_is) {
         ngx_memzero(&answer, sizeof(ngx_group_answer_t));
@@ -132,6 +129,26 @@ ngx_http_group_refuse(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
         return ngx_http_group_respond(r, ctx, &answer);
     }
+
+    if (ngx_http_group_render(r, &ctx->error, &answer) != NGX_OK) {
+        return ngx_http_group_fail(r);
+    }
+
+    ngx_http_group_log_error(r, ctx, answer.status);
+
+    return ngx_http_group_respond(r, ctx, &answer);
+}
+
+
+ngx_int_t
+ngx_http_group_render(ngx_http_request_t *r, ngx_group_error_t *error,
+    ngx_group_answer_t *answer)
+{
+    u_char                     *p;
+    ngx_group_error_context_t   context;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
     ngx_memzero(&context, sizeof(ngx_group_error_context_t));
 
@@ -148,16 +165,8 @@ ngx_http_group_refuse(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         context.content_type = r->headers_in.content_type->value;
     }
 
-    if (ngx_group_error_render(r->pool, glcf->dialect, &ctx->error, &context,
-                               &answer)
-        != NGX_OK)
-    {
-        return ngx_http_group_fail(r);
-    }
-
-    ngx_http_group_log_error(r, ctx, answer.status);
-
-    return ngx_http_group_respond(r, ctx, &answer);
+    return ngx_group_error_render(r->pool, glcf->dialect, error, &context,
+                                  answer);
 }
 
 

@@ -30,6 +30,7 @@ static ngx_uint_t ngx_http_group_answer_success(ngx_group_op_t *op,
     ngx_uint_t status);
 static ngx_int_t ngx_http_group_answer_tree(ngx_http_request_t *r,
     ngx_group_step_t *step, ngx_group_value_t **tree);
+static ngx_uint_t ngx_http_group_answer_plain(ngx_group_dialect_t *dialect);
 static void ngx_http_group_answer_subject(ngx_http_group_ctx_t *ctx,
     ngx_group_step_t *step);
 
@@ -107,6 +108,13 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     if (same && !ctx->changed) {
         return ngx_group_write(r->pool, glcf->dialect->format, ctx->tree,
                                &call->body);
+    }
+
+    if (!same && step->op->operation == NGX_GROUP_GROUP_REPLACE
+        && ngx_http_group_fill_answer(r, step->op->request, step->doc)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     body = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
@@ -576,11 +584,32 @@ ngx_http_group_answer_error(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    call->readable = (tree != NULL);
+    /* plain text is a vendor's own only where its API has such errors */
+
+    call->readable = (tree && (ngx_group_media_type(dialect, type) == NGX_OK
+                               || ngx_http_group_answer_plain(dialect)));
 
     ngx_http_group_answer_subject(ctx, step);
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_group_answer_plain(ngx_group_dialect_t *dialect)
+{
+    ngx_uint_t            i;
+    ngx_group_variant_t  *v;
+
+    v = dialect->variants.elts;
+
+    for (i = 0; i < dialect->variants.nelts; i++) {
+        if (v[i].format == NGX_GROUP_FORMAT_TEXT) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_group_module.h"
 #include "ngx_http_group_translate.h"
+#include "ngx_group_patch.h"
 
 
 static ngx_int_t ngx_http_group_decode_body(ngx_http_request_t *r,
@@ -15,6 +16,8 @@ static ngx_int_t ngx_http_group_fill_defaults(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_default_value(ngx_http_request_t *r,
     ngx_http_group_default_t *dflt, ngx_group_value_t **value);
+static void ngx_http_group_take_query(ngx_http_group_ctx_t *ctx, char *name,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_group_given(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_group_plan_t *plan);
 static ngx_int_t ngx_http_group_lost_fields(ngx_http_request_t *r,
@@ -94,7 +97,7 @@ ngx_http_group_decode_request(ngx_http_request_t *r,
 
     rc = ngx_http_group_decode_query(r, ctx);
 
-    if (rc == NGX_OK && ctx->op->request) {
+    if (rc == NGX_OK && (ctx->op->request || ctx->op->patch)) {
         rc = ngx_http_group_decode_body(r, ctx);
     }
 
@@ -111,9 +114,12 @@ ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_str_t                   why;
+    ngx_group_value_t          *change;
     ngx_group_limits_t          limits;
     ngx_group_dialect_t        *dialect;
     ngx_http_group_loc_conf_t  *glcf;
+
+    static ngx_str_t            key = ngx_string("change");
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
     dialect = glcf->dialect;
@@ -164,9 +170,20 @@ ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     ctx->client.text = (dialect->format == NGX_GROUP_FORMAT_XML);
 
-    if (ngx_group_decode(&ctx->client, ctx->op->request, ctx->tree, ctx->doc)
-        != NGX_OK)
-    {
+    if (ctx->op->patch) {
+        rc = ngx_group_patch_decode(&ctx->client, dialect->names, ctx->tree,
+                                    &change);
+
+        if (rc == NGX_OK && ctx->error.outcome == NGX_GROUP_DONE) {
+            ngx_group_value_set(ctx->doc, &key, change);
+        }
+
+    } else {
+        rc = ngx_group_decode(&ctx->client, ctx->op->request, ctx->tree,
+                              ctx->doc);
+    }
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -221,8 +238,11 @@ ngx_http_group_fill_defaults(ngx_http_request_t *r,
     ngx_group_value_t         *value;
     ngx_http_group_default_t  *dflt;
 
+    /* what another vendor's client cannot say is kept in a replacement */
+
     writes = (ctx->op->operation == NGX_GROUP_GROUP_CREATE
-              || ctx->op->operation == NGX_GROUP_GROUP_REPLACE);
+              || (ctx->op->operation == NGX_GROUP_GROUP_REPLACE
+                  && glcf->upstream_dialect == glcf->dialect));
 
     dflt = glcf->defaults->elts;
 
@@ -434,6 +454,13 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     ctx->plan = plan;
 
+    /* which of its attributes an answer has is between the client and us */
+
+    ngx_http_group_take_query(ctx, "only", &ctx->only);
+    ngx_http_group_take_query(ctx, "without", &ctx->without);
+
+    plan->brief = !ngx_http_group_wanted(ctx, "members");
+
     if (ngx_http_group_given(r, glcf, plan) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -455,6 +482,25 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     }
 
     return ngx_http_group_declined(ctx);
+}
+
+
+static void
+ngx_http_group_take_query(ngx_http_group_ctx_t *ctx, char *name,
+    ngx_str_t *text)
+{
+    ngx_str_t           key;
+    ngx_group_value_t  *v;
+
+    key.data = (u_char *) name;
+    key.len = ngx_strlen(name);
+
+    v = ngx_group_value_get(ctx->query, &key);
+
+    if (v && v->type == NGX_GROUP_STRING) {
+        *text = v->u.text;
+        ngx_group_value_unset(ctx->query, &key);
+    }
 }
 
 

@@ -13,5 +13,8 @@ ngx_int_t ngx_http_group_declined(ngx_http_group_ctx_t *ctx);
 ngx_int_t ngx_http_group_fill_answer(ngx_http_request_t *r,
     ngx_array_t *fields, ngx_group_value_t *group);
 
+/* whether the client wants that attribute in an answer */
+ngx_uint_t ngx_http_group_wanted(ngx_http_group_ctx_t *ctx, char *name);
+
 
 #endif /* _NGX_HTTP_GROUP_TRANSLATE_H_INCLUDED_ */

@@ -80,6 +80,7 @@ static ngx_group_canonical_t  ngx_group_of_caller_id[] = {
 static ngx_group_canonical_t  ngx_group_of_group_list[] = {
     { ngx_string("items"), NGX_GROUP_ARRAY, NGX_GROUP_OF_GROUP },
     NGX_GROUP_SCALAR("total", NGX_GROUP_NUMBER),
+    NGX_GROUP_SCALAR("count", NGX_GROUP_NUMBER),
     NGX_GROUP_SCALAR("next", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("cursor", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("offset", NGX_GROUP_NUMBER),
@@ -98,6 +99,7 @@ static ngx_group_canonical_t  ngx_group_of_group_list[] = {
 static ngx_group_canonical_t  ngx_group_of_membership_list[] = {
     { ngx_string("items"), NGX_GROUP_ARRAY, NGX_GROUP_OF_MEMBERSHIP },
     NGX_GROUP_SCALAR("total", NGX_GROUP_NUMBER),
+    NGX_GROUP_SCALAR("count", NGX_GROUP_NUMBER),
     NGX_GROUP_SCALAR("next", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("cursor", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("offset", NGX_GROUP_NUMBER),
@@ -112,9 +114,9 @@ static ngx_group_canonical_t  ngx_group_of_membership_list[] = {
 
 
 static ngx_group_canonical_t  ngx_group_of_query[] = {
-    NGX_GROUP_SCALAR("filter", NGX_GROUP_STRING),
+    { ngx_string("filter"), NGX_GROUP_OBJECT, NGX_GROUP_OF_NOTHING },
     NGX_GROUP_SCALAR("search", NGX_GROUP_STRING),
-    NGX_GROUP_SCALAR("order", NGX_GROUP_STRING),
+    { ngx_string("order"), NGX_GROUP_ARRAY, NGX_GROUP_OF_NOTHING },
     NGX_GROUP_SCALAR("name_contains", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("description_contains", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("offset", NGX_GROUP_NUMBER),
@@ -123,6 +125,8 @@ static ngx_group_canonical_t  ngx_group_of_query[] = {
     NGX_GROUP_SCALAR("cursor", NGX_GROUP_STRING),
     NGX_GROUP_SCALAR("all", NGX_GROUP_BOOLEAN),
     NGX_GROUP_SCALAR("brief", NGX_GROUP_BOOLEAN),
+    NGX_GROUP_SCALAR("only", NGX_GROUP_STRING),
+    NGX_GROUP_SCALAR("without", NGX_GROUP_STRING),
     ngx_group_canonical_end
 };
 

@@ -40,6 +40,8 @@ typedef struct {
     ngx_str_t            code;      /* "missing", "type", "too_long", ... */
     ngx_str_t            detail;    /* one sentence */
     ngx_str_t            limit;     /* the number that was passed, or empty */
+    ngx_str_t            max;       /* the highest one, or empty */
+    ngx_str_t            value;     /* a number or boolean that is none */
     ngx_str_t            label;     /* the field in a vendor's prose */
 } ngx_group_problem_t;
 

@@ -6,6 +6,7 @@
 
 
 static ngx_int_t ngx_group_plan_choose(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_choose_modify(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_answerable(ngx_group_plan_t *plan);
 static ngx_uint_t ngx_group_plan_foresees(ngx_group_plan_t *plan,
     ngx_group_field_t *field, ngx_uint_t list);
@@ -121,7 +122,8 @@ ngx_group_plan_foresees(ngx_group_plan_t *plan, ngx_group_field_t *field,
     }
 
     if (list) {
-        return 0;
+        return ops[NGX_GROUP_MEMBER_LIST]
+               && (counts || ngx_group_str_eq(name, &members));
     }
 
     if (ngx_group_value_get(plan->doc, name)) {
@@ -176,9 +178,22 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
         return ngx_group_plan_member(plan);
     }
 
+    if (operation == NGX_GROUP_GROUP_MODIFY) {
+        return ngx_group_plan_choose_modify(plan);
+    }
+
     if (ops[operation] == NULL) {
         return ngx_group_plan_refuse(plan, "has no operation",
                                      ngx_group_operation_name(operation));
+    }
+
+    if (operation == NGX_GROUP_GROUP_LIST) {
+        return ngx_group_plan_choose_list(plan);
+    }
+
+    if (operation == NGX_GROUP_GROUP_REPLACE && ngx_group_plan_keeps(plan)) {
+        plan->next = ngx_group_plan_keep;
+        plan->serial = 1;
     }
 
     members = ngx_group_plan_get(plan->doc, "members");
@@ -207,9 +222,48 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
         && ops[NGX_GROUP_MEMBER_LIST] && ops[NGX_GROUP_MEMBER_REMOVE])
     {
         plan->apart = 1;
-        plan->next = ngx_group_plan_replace_apart;
         plan->serial = 1;
+
+        if (plan->next != ngx_group_plan_keep) {
+            plan->next = ngx_group_plan_replace_apart;
+        }
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_plan_choose_modify(ngx_group_plan_t *plan)
+{
+    ngx_str_t           name;
+    ngx_group_op_t    **ops;
+    ngx_group_value_t  *members;
+
+    ops = plan->upstream->ops;
+
+    if (ops[NGX_GROUP_GROUP_GET] == NULL
+        || ops[NGX_GROUP_GROUP_REPLACE] == NULL)
+    {
+        ngx_str_set(&name, "group.modify");
+        return ngx_group_plan_refuse(plan, "cannot do", &name);
+    }
+
+    members = ngx_group_plan_get(ngx_group_plan_get(plan->doc, "change"),
+                                 "members");
+
+    if (members && members->type == NGX_GROUP_ARRAY && members->u.items.n
+        && !ngx_group_plan_takes(ops[NGX_GROUP_GROUP_REPLACE], "members")
+        && (ops[NGX_GROUP_MEMBER_ADD] == NULL
+            || ops[NGX_GROUP_MEMBER_REMOVE] == NULL
+            || ops[NGX_GROUP_MEMBER_LIST] == NULL))
+    {
+        ngx_str_set(&name, "members");
+        return ngx_group_plan_refuse(plan, "cannot change", &name);
+    }
+
+    plan->next = ngx_group_plan_modify;
+    plan->serial = 1;
 
     return NGX_OK;
 }
@@ -595,7 +649,7 @@ ngx_group_plan_lacks_members(ngx_group_plan_t *plan)
 
     /* a new group has those that it was made with, and they are known */
 
-    if (plan->op->operation == NGX_GROUP_GROUP_CREATE
+    if (plan->brief || plan->op->operation == NGX_GROUP_GROUP_CREATE
         || ngx_group_plan_get(plan->result, "members"))
     {
         return 0;

@@ -65,9 +65,13 @@ struct ngx_group_plan_s {
     ngx_group_value_t      *members;   /* read so far, or wanted */
     ngx_group_value_t      *item;      /* the next to add or to remove */
     ngx_group_value_t      *page;      /* query of the page that is read */
+    ngx_group_value_t      *adds;      /* members still to be added, */
+    ngx_group_value_t      *removes;   /* and removed */
+    ngx_group_value_t      *items;     /* groups of a list, read so far */
     ngx_uint_t              tries;
     unsigned                serial:1;  /* it changes what it has read: no other
                                           such plan of the group meanwhile */
+    unsigned                brief:1;   /* the client does not want members */
     unsigned                apart:1;   /* members go in calls of their own */
 };
 

@@ -13,8 +13,6 @@
 static ngx_int_t ngx_group_plan_created(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_add(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_added(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_member_error(ngx_group_plan_t *plan,
-    ngx_group_step_t *step);
 static ngx_int_t ngx_group_plan_undo(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_undone(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_replace(ngx_group_plan_t *plan);
@@ -23,10 +21,6 @@ static ngx_int_t ngx_group_plan_remove(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_removed(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_page(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_paged(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_turn(ngx_group_plan_t *plan,
-    ngx_group_value_t *answer, ngx_uint_t n);
-static ngx_int_t ngx_group_plan_number(ngx_group_plan_t *plan,
-    ngx_str_t *key, int64_t n);
 
 
 /* create, then add each */
@@ -143,7 +137,7 @@ ngx_group_plan_added(ngx_group_plan_t *plan)
 
 /* the error of the call, with the member that it is about */
 
-static ngx_int_t
+ngx_int_t
 ngx_group_plan_member_error(ngx_group_plan_t *plan, ngx_group_step_t *step)
 {
     u_char     *p;
@@ -352,34 +346,44 @@ ngx_group_plan_removed(ngx_group_plan_t *plan)
 ngx_int_t
 ngx_group_plan_read_members(ngx_group_plan_t *plan, ngx_group_plan_pt after)
 {
-    int64_t             limit;
-    ngx_str_t           key;
-    ngx_group_op_t     *op;
-    ngx_group_field_t  *field;
-
-    op = plan->upstream->ops[NGX_GROUP_MEMBER_LIST];
-
     plan->after = after;
     plan->members = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
-    plan->page = ngx_group_value_create(plan->pool, NGX_GROUP_OBJECT);
 
-    if (plan->members == NULL || plan->page == NULL) {
+    if (plan->members == NULL
+        || ngx_group_plan_first(plan,
+                                plan->upstream->ops[NGX_GROUP_MEMBER_LIST])
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_plan_page(plan);
+}
+
+
+ngx_int_t
+ngx_group_plan_first(ngx_group_plan_t *plan, ngx_group_op_t *op)
+{
+    int64_t             limit;
+    ngx_str_t           key;
+    ngx_group_field_t  *field;
+
+    plan->page = ngx_group_value_create(plan->pool, NGX_GROUP_OBJECT);
+    if (plan->page == NULL) {
         return NGX_ERROR;
     }
 
     ngx_str_set(&key, "limit");
     field = ngx_group_shape_find(op->query, &key);
 
-    if (field) {
-        limit = (field->has_max && field->max < NGX_GROUP_PLAN_PAGE)
-                ? field->max : NGX_GROUP_PLAN_PAGE;
-
-        if (ngx_group_plan_number(plan, &key, limit) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (field == NULL) {
+        return NGX_OK;
     }
 
-    return ngx_group_plan_page(plan);
+    limit = (field->has_max && field->max < NGX_GROUP_PLAN_PAGE)
+            ? field->max : NGX_GROUP_PLAN_PAGE;
+
+    return ngx_group_plan_number(plan, plan->page, "limit", limit);
 }
 
 
@@ -428,7 +432,7 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
         }
     }
 
-    rc = ngx_group_plan_turn(plan, step->answer, n);
+    rc = ngx_group_plan_turn(plan, step->op, step->answer, n);
 
     if (rc == NGX_OK) {
         return ngx_group_plan_page(plan);
@@ -441,6 +445,7 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
     /* a replacement needs the memberships, an answer the members */
 
     if (plan->op->operation == NGX_GROUP_GROUP_REPLACE
+        || plan->op->operation == NGX_GROUP_GROUP_MODIFY
         || plan->op->operation >= NGX_GROUP_MEMBER_ADD)
     {
         return plan->after(plan);
@@ -472,20 +477,17 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
  * last.
  */
 
-static ngx_int_t
-ngx_group_plan_turn(ngx_group_plan_t *plan, ngx_group_value_t *answer,
-    ngx_uint_t n)
+ngx_int_t
+ngx_group_plan_turn(ngx_group_plan_t *plan, ngx_group_op_t *op,
+    ngx_group_value_t *answer, ngx_uint_t n)
 {
     u_char                   *p;
     ngx_int_t                 rc;
     int64_t                   limit, offset;
     ngx_str_t                *text, args, key;
-    ngx_group_op_t           *op;
     ngx_group_error_t         error;
     ngx_group_value_t        *query, *v;
     ngx_group_translation_t   t;
-
-    op = plan->upstream->ops[NGX_GROUP_MEMBER_LIST];
 
     text = ngx_group_plan_text(answer, "next");
 
@@ -547,28 +549,26 @@ ngx_group_plan_turn(ngx_group_plan_t *plan, ngx_group_value_t *answer,
     v = ngx_group_plan_get(plan->page, "offset");
     offset = v ? ngx_atoi(v->u.text.data, v->u.text.len) : 0;
 
-    return ngx_group_plan_number(plan, &key, offset + n);
+    return ngx_group_plan_number(plan, plan->page, "offset", offset + n);
 }
 
 
-static ngx_int_t
-ngx_group_plan_number(ngx_group_plan_t *plan, ngx_str_t *key, int64_t n)
+ngx_int_t
+ngx_group_plan_number(ngx_group_plan_t *plan, ngx_group_value_t *object,
+    char *name, int64_t n)
 {
-    ngx_str_t           name;
+    ngx_str_t           key;
     ngx_group_value_t  *v;
 
-    /* the tree keeps the key */
-
-    name.len = key->len;
-    name.data = ngx_pstrdup(plan->pool, key);
+    key.data = (u_char *) name;
+    key.len = ngx_strlen(name);
 
     v = ngx_group_value_integer(plan->pool, n);
-
-    if (v == NULL || name.data == NULL) {
+    if (v == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_group_value_set(plan->page, &name, v);
+    ngx_group_value_set(object, &key, v);
 
     return NGX_OK;
 }

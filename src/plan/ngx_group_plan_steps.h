@@ -59,6 +59,47 @@ ngx_int_t ngx_group_plan_read_members(ngx_group_plan_t *plan,
     ngx_group_plan_pt after);
 
 
+/*
+ * The query of the next page of "op" into plan->page.  NGX_OK; NGX_DECLINED:
+ * the answer, of "n" items, was the last; NGX_ERROR.
+ */
+ngx_int_t ngx_group_plan_turn(ngx_group_plan_t *plan, ngx_group_op_t *op,
+    ngx_group_value_t *answer, ngx_uint_t n);
+
+/* the query of the first page, as long as the upstream allows */
+ngx_int_t ngx_group_plan_first(ngx_group_plan_t *plan, ngx_group_op_t *op);
+
+/* sets a number in plan->page.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_group_plan_number(ngx_group_plan_t *plan,
+    ngx_group_value_t *object, char *name, int64_t n);
+
+/* plan->error is that of the step, with the member that it is about */
+ngx_int_t ngx_group_plan_member_error(ngx_group_plan_t *plan,
+    ngx_group_step_t *step);
+
+
+/* ngx_group_plan_write.c: writes that must keep what the client cannot say */
+
+ngx_int_t ngx_group_plan_keep(ngx_group_plan_t *plan);
+
+/* whether a replacement has to */
+ngx_uint_t ngx_group_plan_keeps(ngx_group_plan_t *plan);
+
+/* a change of some of a group */
+ngx_int_t ngx_group_plan_modify(ngx_group_plan_t *plan);
+
+
+/* leaves those administrators of a group that are its members */
+ngx_int_t ngx_group_plan_fewer_admins(ngx_group_plan_t *plan,
+    ngx_group_value_t *group);
+
+
+/* ngx_group_plan_list.c: lists that the upstream cannot be asked for as such */
+
+/* NGX_OK; NGX_DECLINED with plan->error; NGX_ERROR */
+ngx_int_t ngx_group_plan_choose_list(ngx_group_plan_t *plan);
+
+
 /* ngx_group_plan_change.c: members of groups that are only written whole */
 
 ngx_int_t ngx_group_plan_add_inside(ngx_group_plan_t *plan);

@@ -154,6 +154,15 @@ ngx_group_policy_read(ngx_conf_t *cf, ngx_group_policy_t *policy)
         goto done;
     }
 
+    /* LuaJIT would not load it either, but says less */
+
+    if (policy->source.len && policy->source.data[0] == '\x1b') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "policy \"%V\" is bytecode, expected Lua source",
+                           &policy->file);
+        goto done;
+    }
+
     rc = NGX_OK;
 
 done:

@@ -249,7 +249,7 @@ test_load(void)
     fd = open((char *) name, O_CREAT|O_RDWR|O_TRUNC, 0600);
     ok(write(fd, "\033LJ\2\2", 5) == 5, "a file of bytecode");
     ok(ngx_group_policy_load(&cf, &file, NULL) == NULL
-       && logged("attempt to load chunk with wrong mode"),
+       && logged("is bytecode, expected Lua source"),
        "is refused: %s", unit_logged);
 
     ok(ftruncate(fd, 1024 * 1024 + 1) == 0, "a file of more than 1M");

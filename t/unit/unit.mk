@@ -35,7 +35,8 @@ UNIT_CPPFLAGS := -D_GNU_SOURCE \
                -isystem $(NGX_SRC)/src/core -isystem $(NGX_SRC)/src/event \
                -isystem $(NGX_SRC)/src/event/modules \
                -isystem $(NGX_SRC)/src/os/unix -isystem $(NGX_OBJS) \
-               -Isrc/model -Isrc/codec -Isrc/auth -Isrc/policy -It/unit \
+               -Isrc/model -Isrc/codec -Isrc/auth -Isrc/policy -Isrc/dialect \
+               -It/unit \
                $(patsubst -I%,-isystem %,$(shell pkg-config --cflags luajit))
 UNIT_LIBS := -lyajl -lexpat -lcrypto
 
@@ -58,6 +59,10 @@ $(NAMES): %: $(BUILD)/test_%
 # what a test needs beside the base
 
 $(BUILD)/test_auth: $(call objs,src/auth/*.c)
+
+$(BUILD)/test_patch: $(BUILD)/src/dialect/ngx_group_patch.o
+
+$(BUILD)/test_filter: $(call objs,src/dialect/ngx_group_filter*.c)
 
 $(BUILD)/test_policy: $(call objs,src/policy/*.c)
 $(BUILD)/test_policy: UNIT_LDFLAGS := -lluajit-5.1

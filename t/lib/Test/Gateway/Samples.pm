@@ -51,7 +51,8 @@ my %DIALECT = (
         answer => sub { {id => 'NzAwNTUxOTA5NzczMTQ4MTYw'} },
         errors => sub {
             my $error = $_[0]{errors}[0];
-            return if $error->{code} !~ /^(?:UNKNOWN|VALIDATE_FAILED)$/;
+            return if ($error->{code} // '')
+                !~ /^(?:UNKNOWN|VALIDATE_FAILED|UNAUTHORIZED)$/;
             return $error->{message};
         },
     },

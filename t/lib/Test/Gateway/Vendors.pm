@@ -222,6 +222,9 @@ sub xml_is {
 sub xml_tree {
     my ($body) = @_;
 
+    # the parser looks at how Perl keeps the bytes
+    utf8::downgrade($body, 1);
+
     my $document = XML::LibXML->load_xml(string => $body);
     die "no declaration\n" if $body !~ /\A<\?xml version="1.0"/;
     die "document type\n" if $document->internalSubset;

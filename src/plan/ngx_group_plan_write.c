@@ -1,0 +1,434 @@
+
+/*
+ * Writes of a whole group by a client that can only say some of it: what it
+ * cannot say is read first and written again.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_group_patch.h"
+#include "ngx_group_plan_steps.h"
+
+
+static ngx_int_t ngx_group_plan_kept(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_rewritten(ngx_group_plan_t *plan);
+static ngx_uint_t ngx_group_plan_only_upstream(ngx_group_plan_t *plan,
+    ngx_str_t *name);
+static ngx_uint_t ngx_group_plan_any_only(ngx_group_plan_t *plan,
+    ngx_array_t *fields);
+static ngx_int_t ngx_group_plan_modify_read(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_write(ngx_group_plan_t *plan,
+    ngx_group_value_t *group);
+static ngx_int_t ngx_group_plan_modify_written(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_members(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_known(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_next(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_done(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_step(ngx_group_plan_t *plan,
+    ngx_uint_t operation, ngx_group_value_t *member);
+
+
+ngx_uint_t
+ngx_group_plan_keeps(ngx_group_plan_t *plan)
+{
+    ngx_group_op_t  **ops;
+
+    ops = plan->upstream->ops;
+
+    return ops[NGX_GROUP_GROUP_GET]
+           && ngx_group_plan_any_only(plan,
+                                ops[NGX_GROUP_GROUP_REPLACE]->request);
+}
+
+
+static ngx_uint_t
+ngx_group_plan_any_only(ngx_group_plan_t *plan, ngx_array_t *fields)
+{
+    ngx_uint_t          i;
+    ngx_group_field_t  *field;
+
+    if (fields == NULL) {
+        return 0;
+    }
+
+    field = fields->elts;
+
+    for (i = 0; i < fields->nelts; i++) {
+
+        if (field[i].constant || field[i].read_only) {
+            continue;
+        }
+
+        if (field[i].nfrom == 0) {
+            if (ngx_group_plan_any_only(plan, field[i].fields)) {
+                return 1;
+            }
+
+        } else if (ngx_group_plan_only_upstream(plan, &field[i].from[0])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* whether the client has no words for a field that the upstream writes */
+
+static ngx_uint_t
+ngx_group_plan_only_upstream(ngx_group_plan_t *plan, ngx_str_t *name)
+{
+    if (ngx_group_str_is(name, "id") || ngx_group_str_is(name, "owner")) {
+        return 0;
+    }
+
+    return ngx_group_shape_find(plan->op->request, name) == NULL
+           && ngx_group_value_get(plan->doc, name) == NULL;
+}
+
+
+ngx_int_t
+ngx_group_plan_keep(ngx_group_plan_t *plan)
+{
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
+                               ngx_group_plan_address(plan), NULL, 0,
+                               ngx_group_plan_kept);
+}
+
+
+static ngx_int_t
+ngx_group_plan_kept(ngx_group_plan_t *plan)
+{
+    ngx_str_t           key;
+    ngx_group_step_t   *step;
+    ngx_group_value_t  *v, *next;
+
+    step = ngx_group_plan_last(plan);
+
+    if (step->error.outcome != NGX_GROUP_DONE) {
+        return ngx_group_plan_failed(plan, &step->error);
+    }
+
+    for (v = step->answer->u.items.first; v; v = next) {
+        next = v->next;
+
+        if (ngx_group_plan_only_upstream(plan, &v->key)) {
+            key = v->key;
+            v->next = NULL;
+            ngx_group_value_set(plan->doc, &key, v);
+        }
+    }
+
+    if (plan->apart) {
+        return ngx_group_plan_replace_apart(plan);
+    }
+
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_REPLACE, plan->doc, NULL,
+                               1, ngx_group_plan_rewritten);
+}
+
+
+static ngx_int_t
+ngx_group_plan_rewritten(ngx_group_plan_t *plan)
+{
+    ngx_group_step_t  *step;
+
+    step = ngx_group_plan_last(plan);
+
+    if (step->error.outcome != NGX_GROUP_DONE) {
+        return ngx_group_plan_failed(plan, &step->error);
+    }
+
+    plan->result = step->answer;
+
+    return ngx_group_plan_complete(plan);
+}
+
+
+/* read, change, write; members by calls of their own where they have to */
+
+ngx_int_t
+ngx_group_plan_modify(ngx_group_plan_t *plan)
+{
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
+                               ngx_group_plan_address(plan), NULL, 0,
+                               ngx_group_plan_modify_read);
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_read(ngx_group_plan_t *plan)
+{
+    ngx_str_t           key;
+    ngx_group_op_t    **ops;
+    ngx_group_step_t   *step;
+    ngx_group_value_t  *change, *scalars, *group, *v;
+
+    step = ngx_group_plan_last(plan);
+
+    if (step->error.outcome != NGX_GROUP_DONE) {
+        return ngx_group_plan_failed(plan, &step->error);
+    }
+
+    group = step->answer;
+    plan->result = group;
+
+    change = ngx_group_plan_get(plan->doc, "change");
+    ops = plan->upstream->ops;
+
+    if (ngx_group_plan_takes(ops[NGX_GROUP_GROUP_REPLACE], "members")) {
+
+        if (ngx_group_patch_apply(plan->pool, change, group) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        /* who is no member any more is no administrator either */
+
+        if (ngx_group_plan_fewer_admins(plan, group) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_group_plan_modify_write(plan, group);
+    }
+
+    if (!ngx_group_patch_sets(change)) {
+        return ngx_group_plan_modify_members(plan);
+    }
+
+    /* the members are not a part of what is written */
+
+    scalars = ngx_group_value_copy(plan->pool, change);
+    if (scalars == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&key, "members");
+    ngx_group_value_unset(scalars, &key);
+
+    v = ngx_group_value_copy(plan->pool, group);
+
+    if (v == NULL
+        || ngx_group_patch_apply(plan->pool, scalars, v) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_plan_modify_write(plan, v);
+}
+
+
+ngx_int_t
+ngx_group_plan_fewer_admins(ngx_group_plan_t *plan, ngx_group_value_t *group)
+{
+    ngx_str_t           key;
+    ngx_group_value_t  *admins, *members, *rest, *v, *next;
+
+    admins = ngx_group_plan_get(group, "admins");
+    members = ngx_group_plan_get(group, "members");
+
+    if (admins == NULL || admins->type != NGX_GROUP_ARRAY) {
+        return NGX_OK;
+    }
+
+    rest = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+    if (rest == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (v = admins->u.items.first; v; v = next) {
+        next = v->next;
+        v->next = NULL;
+
+        if (ngx_group_plan_has(members, ngx_group_plan_text(v, "id"))) {
+            ngx_group_value_push(rest, v);
+        }
+    }
+
+    ngx_str_set(&key, "admins");
+    ngx_group_value_set(group, &key, rest);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_write(ngx_group_plan_t *plan, ngx_group_value_t *group)
+{
+    ngx_str_t  *owner;
+
+    owner = ngx_group_plan_text(plan->doc, "owner");
+
+    if (ngx_group_plan_set(plan, group, "id", &plan->group_id) != NGX_OK
+        || (owner->len
+            && ngx_group_plan_set(plan, group, "owner", owner) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_REPLACE, group, NULL, 1,
+                               ngx_group_plan_modify_written);
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_written(ngx_group_plan_t *plan)
+{
+    ngx_group_step_t  *step;
+
+    step = ngx_group_plan_last(plan);
+
+    if (step->error.outcome != NGX_GROUP_DONE) {
+        return ngx_group_plan_failed(plan, &step->error);
+    }
+
+    if (ngx_group_plan_takes(step->op, "members")) {
+        return NGX_OK;
+    }
+
+    return ngx_group_plan_modify_members(plan);
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_members(ngx_group_plan_t *plan)
+{
+    ngx_group_value_t  *members;
+
+    members = ngx_group_plan_get(ngx_group_plan_get(plan->doc, "change"),
+                                 "members");
+
+    if (members == NULL || members->type != NGX_GROUP_ARRAY
+        || members->u.items.n == 0)
+    {
+        return NGX_OK;
+    }
+
+    /* so that who is there is not added, nor who is not removed */
+
+    return ngx_group_plan_read_members(plan, ngx_group_plan_modify_known);
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_known(ngx_group_plan_t *plan)
+{
+    ngx_group_value_t  *members, *v, *member, *change;
+
+    members = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+    if (members == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (v = plan->members->u.items.first; v; v = v->next) {
+        member = ngx_group_value_copy(plan->pool,
+                                      ngx_group_plan_get(v, "member"));
+        if (member == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_str_null(&member->key);
+        ngx_group_value_push(members, member);
+    }
+
+    change = ngx_group_plan_get(plan->doc, "change");
+
+    if (ngx_group_patch_members(plan->pool, change, members, &plan->adds,
+                                &plan->removes)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    plan->adds = plan->adds->u.items.first;
+    plan->removes = plan->removes->u.items.first;
+
+    return ngx_group_plan_modify_next(plan);
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_next(ngx_group_plan_t *plan)
+{
+    ngx_int_t            rc;
+    ngx_group_value_t  **list;
+    ngx_uint_t           operation;
+
+    ngx_group_plan_round(plan);
+
+    list = plan->adds ? &plan->adds : &plan->removes;
+    operation = plan->adds ? NGX_GROUP_MEMBER_ADD : NGX_GROUP_MEMBER_REMOVE;
+
+    for ( /* void */ ;
+          *list && plan->round.nelts < plan->concurrency;
+          *list = (*list)->next)
+    {
+        rc = ngx_group_plan_modify_step(plan, operation, *list);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (plan->round.nelts == 0) {
+        return NGX_OK;
+    }
+
+    plan->next = ngx_group_plan_modify_done;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_step(ngx_group_plan_t *plan, ngx_uint_t operation,
+    ngx_group_value_t *member)
+{
+    ngx_str_t          *id;
+    ngx_group_value_t  *doc, *membership;
+
+    doc = ngx_group_plan_membership(plan, member);
+    if (doc == NULL) {
+        return NGX_ERROR;
+    }
+
+    membership = ngx_group_plan_has(plan->members,
+                                    ngx_group_plan_text(member, "id"));
+    id = ngx_group_plan_text(membership, "id");
+
+    if (operation == NGX_GROUP_MEMBER_REMOVE && id->len
+        && ngx_group_plan_set(plan, doc, "id", id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_plan_step(plan, operation, doc, NULL, 0);
+}
+
+
+static ngx_int_t
+ngx_group_plan_modify_done(ngx_group_plan_t *plan)
+{
+    ngx_uint_t          i;
+    ngx_group_step_t  **step;
+
+    step = plan->round.elts;
+
+    for (i = 0; i < plan->round.nelts; i++) {
+
+        if (step[i]->error.outcome == NGX_GROUP_DONE
+            || (step[i]->error.outcome == NGX_GROUP_NOT_FOUND
+                && step[i]->op->operation == NGX_GROUP_MEMBER_REMOVE))
+        {
+            continue;
+        }
+
+        if (ngx_group_plan_member_error(plan, step[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    return ngx_group_plan_modify_next(plan);
+}
