@@ -139,8 +139,8 @@ typedef struct {
     ngx_uint_t                 pending;       /* calls under way */
     ngx_http_group_call_t     *call;          /* that carried the request */
     ngx_str_t                  upstream_host;
-    ngx_str_t                  only;          /* attributes that are wanted, */
-    ngx_str_t                  without;       /* or not, by the client's names */
+    ngx_str_t                  only;          /* attributes: wanted, */
+    ngx_str_t                  without;       /* or not */
 
     ngx_group_policy_ctx_t    *policy;
     ngx_group_policy_run_t    *run;

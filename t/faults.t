@@ -903,11 +903,10 @@ subtest 'a request is repeated only when that does no harm' => sub {
     is(scalar(tries($sleeps)), 1, 'one try');
 
     # it is the upstream's method that counts
-    $r = $client->(method => 'PUT', uri =>
-        '/retrypost/ffws/v1/contact_groups/alice/700551909773148160',
-        headers => ['Content-Type' => 'application/xml'],
-        body => '<contact_group><name>n</name></contact_group>');
-    refused_ok($more{retrypost}, $r, 502, 'PUT that becomes a POST is not');
+    $r = $client->(method => 'DELETE', uri =>
+        '/retrypost/ffws/v1/contact_groups/alice/700551909773148160');
+    refused_ok($more{retrypost}, $r, 502,
+        'DELETE that becomes a POST is not');
     @tries = tries($dies);
     is(scalar(@tries), 1, 'one try');
     like($tries[0], qr/^POST /, 'of a POST');
@@ -917,9 +916,8 @@ subtest 'a request is repeated only when that does no harm' => sub {
         . 'MGE1OWIyZDgtOWQ0MS00YjdhLTliNWMtNmEzZDFlMmY0YzVi',
         json => {name => 'n'});
     is($r->status, 200, 'POST that becomes a PUT is') || diag($r->raw);
-    @tries = tries($dies);
-    is(scalar(@tries), 2, 'two tries');
-    like($tries[0], qr/^PUT /, 'of a PUT');
+    @tries = grep { /^PUT / } tries($dies);
+    is(scalar(@tries), 2, 'two tries of a PUT');
     is($tries[0], $tries[1], 'of the same bytes');
 };
 
@@ -1045,9 +1043,6 @@ subtest 'what a location adds is added once' => sub {
     fault_is($more{hidden}, 'accel', qr/^50[02]$/);
     $c->close;
 };
-
-# when all is over
-ask($pairs[0], 'good');
 
 $t->stop;
 done_testing;

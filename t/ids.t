@@ -89,6 +89,8 @@ my %default = (
     faxfinder => 'group_default owner alice;',
 );
 
+sub url_of { return 'http://' . $upstream{$_[0]}->address }
+
 my $servers = '';
 for my $client (@VENDORS) {
     for my $upstream (@VENDORS) {
@@ -97,16 +99,16 @@ for my $client (@VENDORS) {
             if $client eq 'vinyldns' && $upstream ne 'vinyldns';
 
         $servers .= gateway_server($t, client => $client, open => 1,
-            upstream => $upstream, url => "http://" . $upstream{$upstream}->address,
+            upstream => $upstream, url => url_of($upstream),
             more => $more);
     }
 }
 
 $servers .= gateway_server($t, name => 'prefixed', client => 'faxfinder',
-    upstream => 'vinyldns', open => 1, url => "http://" . $upstream{vinyldns}->address,
+    upstream => 'vinyldns', open => 1, url => url_of('vinyldns'),
     more => "group_base_path /fax/v2; $default{vinyldns}");
 $servers .= gateway_server($t, name => 'elsewhere', client => 'vinyldns',
-    upstream => 'faxfinder', open => 1, url => "http://" . $upstream{faxfinder}->address,
+    upstream => 'faxfinder', open => 1, url => url_of('faxfinder'),
     more => 'group_upstream_base_path /box/7; group_default owner $http_who;');
 
 $t->nginx(
@@ -131,9 +133,10 @@ sub call {
 my $first;
 
 sub first_call {
-    my ($upstream) = @_;
+    my ($upstream, $method) = @_;
 
-    ($first) = $upstream{$upstream}->requests;
+    ($first) = grep { !$method || $_->{method} eq $method }
+        $upstream{$upstream}->requests;
     $upstream{$upstream}->clear;
 
     return $first ? "$first->{method} $first->{uri}" : 'no call';
@@ -259,7 +262,8 @@ subtest 'a VinylDNS UUID comes back from FaxFinder and PortSIP' => sub {
     $r = call('faxfinder', 'vinyldns', method => 'PUT', uri => $path,
         group_body('faxfinder', {name => 'new'}));
     is($r->status, 200, 'written');
-    is(first_call('vinyldns'), "PUT /groups/$UUID", 'the same group');
+    is(first_call('vinyldns', 'PUT'), "PUT /groups/$UUID",
+        'the same group');
     json_is($first->body, {
         id      => $UUID,
         name    => 'new',
@@ -470,7 +474,7 @@ subtest 'contact URLs are built' => sub {
             });
     };
 
-    my $origin = "http://" . $upstream{faxfinder}->address;
+    my $origin = url_of('faxfinder');
 
     my $r = $create->('vinyldns.faxfinder',
         ['23', 'global_contact_list/3', 'bob/4', 'a b', 'x?y'],

@@ -706,7 +706,9 @@ my %told = (
             if $status == 500;
         return [400, "The request content was malformed:\nBad Request",
             'text'] if $malformed;
-        return [409, $text // 'Group with name err already exists. '
+
+        # the vendor's clients know this sentence
+        return [409, 'Group with name err already exists. '
                 . 'Please try a different name.'] if $status == 409;
         return [$status == 422 ? 400 : $status, $text // {
             403 => 'Forbidden', 404 => 'Not Found'}->{$status}];
@@ -775,14 +777,12 @@ for my $upstream (@VENDORS) {
                 }
                 elsif (!defined $expected) {
 
-                    # PortSIP's detail may be any JSON: it has the text
+                    # PortSIP's detail may be any JSON, or absent
                     is($r->status, $told, "$name: status");
                     my $error = ($r->json // {})->{errors}[0];
                     is($error->{code}, 'VALIDATE_FAILED', "$name: code");
-                    is($error->{message}, 'field validation failed',
-                        "$name: message");
-                    like(json_encode($error->{detail}), qr/"\Q$more\E"/,
-                        "$name: detail");
+                    like(json_encode([@$error{qw(message detail)}]),
+                        qr/"\Q$more\E"/, "$name: the upstream's words");
                 }
                 else { answer_is($r, $client, $told, $expected, $name) }
 

@@ -392,7 +392,8 @@ subtest 'answers come back byte for byte' => sub {
     is($r->body, $body, 'the same bytes');
 
     for my $status (400, 403, 404, 409, 422) {
-        my $text = qq({"errors": [{"code":"NEW","message":"m","detail":[$status]}]});
+        my $text = '{"errors": [{"code":"NEW","message":"m",'
+            . "\"detail\":[$status]}]}";
         $recorder->answer([$status, ['Content-Type' => $type], $text]);
         $r = call('recorder', 'POST', "$GROUPS/$ID", json => {name => 'a'});
         answers_in($r, $status, $type, $status);

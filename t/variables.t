@@ -330,8 +330,8 @@ subtest 'headers' => sub {
     is($got->header('X-Operation'), 'group.create', 'of an upstream call');
     is($got->header('X-Name'), 'a b', 'what is known by then');
     is($got->header('X-Calls'), 1, 'what is known by then');
-    is($got->header('X-Early'), '<group.create>', 'of "set", which is run '
-            . 'again for the call');
+    is($got->header('X-Early'), '<>', 'but of "set" it is what was known '
+            . 'before');
 
     is($r->header('X-Operation'), 'group.create', 'of an answer');
     is($r->header('X-Outcome'), 'done', 'of an answer');

@@ -51,16 +51,22 @@ static int ngx_libc_cdecl ngx_group_compile_cmp(const void *one,
     const void *two);
 static ngx_int_t ngx_group_compile_ops(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_op(ngx_group_compile_t *c, void *data);
+static ngx_int_t ngx_group_compile_method(ngx_group_compile_t *c,
+    ngx_group_op_t *op);
 static ngx_int_t ngx_group_compile_path(ngx_group_compile_t *c,
     ngx_group_op_t *op);
-static ngx_int_t ngx_group_compile_url(ngx_group_compile_t *c, char *key, ngx_str_t *url,
-    ngx_array_t **pieces);
+static ngx_int_t ngx_group_compile_unique(ngx_group_compile_t *c,
+    ngx_uint_t n);
+static ngx_int_t ngx_group_compile_url(ngx_group_compile_t *c, char *key,
+    ngx_str_t *url, ngx_array_t **pieces);
 static ngx_int_t ngx_group_compile_fields(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_field(ngx_group_compile_t *c,
     ngx_group_of_e of, ngx_group_format_e format, ngx_group_field_t *field);
 static ngx_int_t ngx_group_compile_from(ngx_group_compile_t *c,
     ngx_group_of_e of, ngx_group_field_t *field, ngx_group_of_e *inner);
 static ngx_int_t ngx_group_compile_preset(ngx_group_compile_t *c,
+    ngx_group_field_t *field);
+static ngx_int_t ngx_group_compile_typed(ngx_group_compile_t *c,
     ngx_group_field_t *field);
 static ngx_int_t ngx_group_compile_errors(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_variants(ngx_group_compile_t *c,
@@ -195,12 +201,6 @@ ngx_group_compile(ngx_group_compile_t *c)
         return NGX_ERROR;
     }
 
-    if (ngx_group_compile_keys(c, ngx_group_compile_dialect_keys, 0)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     lua_getfield(c->lua, -1, NGX_GROUP_LUA_DIALECT);
 
     if (!lua_isstring(c->lua, -1)
@@ -214,6 +214,12 @@ ngx_group_compile(ngx_group_compile_t *c)
     }
 
     lua_pop(c->lua, 1);
+
+    if (ngx_group_compile_keys(c, ngx_group_compile_dialect_keys, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     flag = 0;
     form = NGX_GROUP_FORMAT_JSON;
@@ -317,7 +323,15 @@ ngx_group_compile(ngx_group_compile_t *c)
     }
 
     for (i = 0; i < NGX_GROUP_OPERATIONS; i++) {
-        if (d->ops[i] && d->ops[i]->scopes.nelts == 0) {
+        if (d->ops[i] == NULL) {
+            continue;
+        }
+
+        if (ngx_group_compile_unique(c, i) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (d->ops[i]->scopes.nelts == 0) {
             d->ops[i]->scopes = scopes;
         }
     }
@@ -781,8 +795,9 @@ ngx_group_compile_pairs(ngx_group_compile_t *c, void *data)
 static ngx_int_t
 ngx_group_compile_value(ngx_group_compile_t *c, ngx_group_value_t **value)
 {
-    ngx_str_t   text;
-    lua_State  *L;
+    ngx_str_t    text;
+    lua_State   *L;
+    lua_Number   n;
 
     L = c->lua;
 
@@ -793,8 +808,15 @@ ngx_group_compile_value(ngx_group_compile_t *c, ngx_group_value_t **value)
         break;
 
     case LUA_TNUMBER:
-        *value = ngx_group_value_integer(c->pool,
-                                         (int64_t) lua_tonumber(L, -1));
+        n = lua_tonumber(L, -1);
+
+        if (!(n >= -9007199254740992.0 && n <= 9007199254740992.0
+              && n == (lua_Number) (int64_t) n))
+        {
+            return ngx_group_compile_error(c, NULL, "expected a whole number");
+        }
+
+        *value = ngx_group_value_integer(c->pool, (int64_t) n);
         break;
 
     case LUA_TSTRING:
@@ -944,7 +966,6 @@ static ngx_int_t
 ngx_group_compile_ops(ngx_group_compile_t *c, void *data)
 {
     char            *key;
-    ngx_int_t        rc;
     ngx_str_t        name;
     ngx_uint_t       n;
     ngx_group_op_t  *op;
@@ -965,14 +986,27 @@ ngx_group_compile_ops(ngx_group_compile_t *c, void *data)
         name.data = (u_char *) key;
         name.len = ngx_strlen(key);
 
-        n = ngx_group_operation_find(&name);
-
-        if (n == NGX_GROUP_OPERATIONS) {
+        if (ngx_group_operation_find(&name) == NGX_GROUP_OPERATIONS) {
             return ngx_group_compile_error(c, key,
                            "is no operation, expected group.create, list, "
                            "get, replace, modify or delete, or member.add, "
                            "list, get or remove");
         }
+    }
+
+    /* in an order of ours: a mistake is told alike each time */
+
+    for (n = 0; n < NGX_GROUP_OPERATIONS; n++) {
+        key = (char *) ngx_group_operation_name(n)->data;
+
+        lua_getfield(c->lua, -1, key);
+
+        if (lua_isnil(c->lua, -1)) {
+            lua_pop(c->lua, 1);
+            continue;
+        }
+
+        lua_pop(c->lua, 1);
 
         op = ngx_pcalloc(c->pool, sizeof(ngx_group_op_t));
         if (op == NULL) {
@@ -981,16 +1015,11 @@ ngx_group_compile_ops(ngx_group_compile_t *c, void *data)
 
         op->operation = n;
 
-        /* "key" is looked up again: the table is below the iteration's key */
-
-        lua_pushvalue(c->lua, -2);
-        rc = ngx_group_compile_table(c, key, ngx_group_compile_op, op);
-
-        if (rc != NGX_OK) {
-            return rc;
+        if (ngx_group_compile_table(c, key, ngx_group_compile_op, op)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
-
-        lua_pop(c->lua, 1);
 
         c->dialect->ops[n] = op;
     }
@@ -1040,7 +1069,9 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
 
     lua_pop(c->lua, 2);
 
-    if (ngx_group_compile_path(c, op) != NGX_OK) {
+    if (ngx_group_compile_method(c, op) != NGX_OK
+        || ngx_group_compile_path(c, op) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -1114,6 +1145,75 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
     }
 
     op->response = shape.fields;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_compile_method(ngx_group_compile_t *c, ngx_group_op_t *op)
+{
+    size_t  i;
+
+    for (i = 0; i < op->method.len; i++) {
+        if (op->method.data[i] < 'A' || op->method.data[i] > 'Z') {
+            break;
+        }
+    }
+
+    if (op->method.len && i == op->method.len) {
+        return NGX_OK;
+    }
+
+    return ngx_group_compile_error(c, NULL,
+                                   "method \"%V\" is none, expected one in "
+                                   "upper case: \"POST\"", &op->method);
+}
+
+
+/* a request is of one operation */
+
+static ngx_int_t
+ngx_group_compile_unique(ngx_group_compile_t *c, ngx_uint_t n)
+{
+    ngx_uint_t           i, k;
+    ngx_group_op_t      *op, *other;
+    ngx_group_piece_t   *a, *b;
+
+    op = c->dialect->ops[n];
+
+    for (i = 0; i < n; i++) {
+        other = c->dialect->ops[i];
+
+        if (other == NULL || other->path.nelts != op->path.nelts
+            || !ngx_group_str_eq(&other->method, &op->method))
+        {
+            continue;
+        }
+
+        a = op->path.elts;
+        b = other->path.elts;
+
+        for (k = 0; k < op->path.nelts; k++) {
+            if (a[k].param != b[k].param
+                || (!a[k].param && !ngx_group_str_eq(&a[k].text, &b[k].text)))
+            {
+                break;
+            }
+        }
+
+        if (k < op->path.nelts) {
+            continue;
+        }
+
+        (void) ngx_group_compile_enter(c, "operations", 0);
+
+        return ngx_group_compile_error(c,
+                              (char *) ngx_group_operation_name(n)->data,
+                              "\"%V %V\" is that of \"%V\", too",
+                              &op->method, &op->pattern,
+                              ngx_group_operation_name(i));
+    }
 
     return NGX_OK;
 }
@@ -1589,7 +1689,9 @@ ngx_group_compile_preset(ngx_group_compile_t *c, ngx_group_field_t *field)
 
     if (!lua_isnil(c->lua, -1)) {
 
-        if (ngx_group_compile_value(c, &field->preset) != NGX_OK) {
+        if (ngx_group_compile_value(c, &field->preset) != NGX_OK
+            || ngx_group_compile_typed(c, field) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -1617,6 +1719,54 @@ ngx_group_compile_preset(ngx_group_compile_t *c, ngx_group_field_t *field)
     c->len = len;
 
     return NGX_OK;
+}
+
+
+/* whether a default is of the field's type */
+
+static ngx_int_t
+ngx_group_compile_typed(ngx_group_compile_t *c, ngx_group_field_t *field)
+{
+    char              *wanted;
+    ngx_group_type_e   type;
+
+    switch (field->type) {
+
+    case NGX_GROUP_FIELD_ANY:
+        return NGX_OK;
+
+    case NGX_GROUP_FIELD_BOOLEAN:
+        type = NGX_GROUP_BOOLEAN;
+        wanted = "a boolean";
+        break;
+
+    case NGX_GROUP_FIELD_INTEGER:
+        type = NGX_GROUP_NUMBER;
+        wanted = "a number";
+        break;
+
+    case NGX_GROUP_FIELD_OBJECT:
+        type = NGX_GROUP_OBJECT;
+        wanted = "a table of names";
+        break;
+
+    case NGX_GROUP_FIELD_ARRAY:
+        type = NGX_GROUP_ARRAY;
+        wanted = "a list";
+        break;
+
+    default:
+        type = NGX_GROUP_STRING;
+        wanted = "a string";
+    }
+
+    if (field->preset->type == type) {
+        return NGX_OK;
+    }
+
+    return ngx_group_compile_error(c, NULL,
+                                   "is not of the field's type, expected %s",
+                                   wanted);
 }
 
 

@@ -87,6 +87,10 @@ ngx_group_encode_fields(ngx_group_translation_t *t, ngx_array_t *fields,
                 return NGX_ERROR;
             }
 
+            if (result->u.items.n == 0 && !field[i].required) {
+                continue;
+            }
+
         } else {
             value = ngx_group_field_get(&field[i], in);
 
@@ -594,6 +598,20 @@ ngx_group_encode_missing(ngx_pool_t *pool, ngx_array_t *fields,
         }
 
         field = NULL;
+
+        /* a vendor's own fields are lost one by one */
+
+        if (depth == 0 && prefix->len == 0 && ngx_group_str_is(&v->key, "ext")
+            && v->type == NGX_GROUP_OBJECT)
+        {
+            if (ngx_group_encode_missing(pool, fields, 1, &v->key, v, lost)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
 
         if (!ngx_group_encode_carries(fields, depth, prefix, &v->key, &field))
         {

@@ -306,6 +306,15 @@ ngx_group_error_details(ngx_group_render_t *r)
     error = r->error;
     own = (error->upstream || ngx_group_str_is(&error->code, "policy"));
 
+    /* what is missing or taken, the client's own vendor says best */
+
+    if (error->subject.len && r->variant && r->variant->detail.len
+        && (ngx_group_str_is(&error->code, "group")
+            || ngx_group_str_is(&error->code, "name")))
+    {
+        own = 0;
+    }
+
     for (reason = ngx_group_error_reasons; own && reason->status; reason++) {
         if (ngx_group_str_eq(&error->detail, &reason->reason)) {
             own = 0;
@@ -495,7 +504,7 @@ ngx_group_error_expand(ngx_group_render_t *r, ngx_str_t *template,
                 var = &name;
             }
 
-            if (to) {
+            if (to && var->len) {
                 ngx_memcpy(to + len, var->data, var->len);
             }
 

@@ -82,6 +82,12 @@ ngx_group_field_refuse(ngx_group_translation_t *t, ngx_group_at_t *at,
         return NGX_ERROR;
     }
 
+    /* the upstream's word for it would tell the client nothing */
+
+    if (!t->client) {
+        return ngx_group_field_label(t->pool, &field->path, &problem->label);
+    }
+
     if (field->label.len) {
         problem->label = field->label;
         return NGX_OK;

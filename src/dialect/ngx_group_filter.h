@@ -23,9 +23,9 @@
  * "ne", and "eq null", which is true of nothing else; values of different
  * types are not equal and have no order.  Case is that of ASCII letters, other
  * bytes are compared as they are; so are timestamps, which is their order in
- * time where all are UTC and as precise.  Numbers are compared as
- * numbers, of any length.  "present" is true of what is neither absent, null,
- * nor empty.  "member" compares exactly.
+ * time where all are UTC and as precise.  Numbers are compared as numbers, of
+ * any length.  "present" is true of what is neither absent, null, nor empty.
+ * "member" compares exactly.
  *
  * What SCIM does not compare exactly (caseExact): all but id, external_id,
  * owner, created_at, updated_at and the ids of members.  In OData each

@@ -19,6 +19,7 @@
 
 static ngx_int_t ngx_group_load_find(ngx_conf_t *cf, ngx_str_t *name,
     ngx_array_t *dirs, ngx_str_t *file);
+static const char *ngx_group_load_message(lua_State *L, ngx_str_t *file);
 static int ngx_group_load_run(lua_State *L);
 static void ngx_group_load_sandbox(lua_State *L);
 static void ngx_group_load_overrun(lua_State *L, lua_Debug *ar);
@@ -54,6 +55,7 @@ ngx_group_dialect_load(ngx_conf_t *cf, ngx_str_t *name, ngx_array_t *dirs)
     int                   rc;
     ngx_str_t             file;
     lua_State            *L;
+    const char           *message;
     ngx_group_load_t      load;
     ngx_group_compile_t  *c;
     ngx_group_dialect_t  *dialect;
@@ -87,9 +89,9 @@ ngx_group_dialect_load(ngx_conf_t *cf, ngx_str_t *name, ngx_array_t *dirs)
     rc = lua_cpcall(L, ngx_group_load_run, &load);
 
     if (rc != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "dialect \"%V\": %s", name,
-                           lua_isstring(L, -1) ? lua_tostring(L, -1)
-                                               : "it raised no message");
+        message = ngx_group_load_message(L, &file);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "dialect \"%V\": %V%s%s",
+                           name, &file, *message == ':' ? "" : ": ", message);
         dialect = NULL;
 
     } else if (load.rc != NGX_OK) {
@@ -177,6 +179,33 @@ ngx_group_load_find(ngx_conf_t *cf, ngx_str_t *name, ngx_array_t *dirs,
                        name, name, (size_t) (p - searched), searched);
 
     return NGX_ERROR;
+}
+
+
+/* what follows the file's name, which Lua shortens when it is long */
+
+static const char *
+ngx_group_load_message(lua_State *L, ngx_str_t *file)
+{
+    const char  *text, *end;
+
+    if (!lua_isstring(L, -1)) {
+        return "it raised no message";
+    }
+
+    text = lua_tostring(L, -1);
+
+    if (ngx_strcmp(text, "attempt to load chunk with wrong mode") == 0) {
+        return "is bytecode, expected Lua source";
+    }
+
+    if (ngx_strncmp(text, file->data, file->len) == 0) {
+        return text + file->len;
+    }
+
+    end = (ngx_strncmp(text, "...", 3) == 0) ? strstr(text, ".lua:") : NULL;
+
+    return end ? end + sizeof(".lua") - 1 : text;
 }
 
 

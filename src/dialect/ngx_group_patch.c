@@ -437,9 +437,9 @@ ngx_group_patch_name(ngx_group_patch_t *p, ngx_str_t *name)
     ngx_uint_t     i;
     ngx_keyval_t  *kv;
 
-    kv = p->names->elts;
+    kv = p->names ? p->names->elts : NULL;
 
-    for (i = 0; i < p->names->nelts; i++) {
+    for (i = 0; kv && i < p->names->nelts; i++) {
         if (ngx_group_patch_same(name, &kv[i].key)) {
             return &kv[i];
         }

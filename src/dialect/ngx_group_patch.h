@@ -33,12 +33,13 @@
 
 
 /*
- * "names" is of ngx_keyval_t, the vendor's attribute and the canonical one:
- * displayName is name, externalId is external_id.  "members", "id", "meta" and
- * "schemas" mean what they mean in SCIM, whether or not they are among them.
+ * "names" is of ngx_keyval_t, the vendor's attribute and the canonical one, or
+ * NULL: displayName is name, externalId is external_id.  "members", "id",
+ * "meta" and "schemas" mean what they mean in SCIM, whether or not they are
+ * among them.
  *
- * NGX_OK with *change, or with t->error set and *change NULL: the
- * outcome is "invalid", the code SCIM's word ("invalidSyntax", "invalidPath",
+ * NGX_OK with *change, or with t->error set and *change NULL: the outcome is
+ * "invalid", the code SCIM's word ("invalidSyntax", "invalidPath",
  * "invalidFilter", "invalidValue", "noTarget", "mutability", "tooMany"), the
  * detail a sentence; NGX_ERROR (no memory).
  */

@@ -22,23 +22,31 @@ ngx_group_shape(ngx_array_t *fields, ngx_uint_t list)
 
     field = fields->elts;
 
+    /* wrappers beside fields are the vendor's nesting of some of them */
+
     for (i = 0; i < fields->nelts; i++) {
 
-        if (field[i].constant) {
+        if (field[i].constant || field[i].nfrom == 0) {
             continue;
         }
 
-        if (field[i].nfrom == 0) {
+        if (!list) {
+            return fields;
+        }
+
+        if (ngx_group_str_is(&field[i].from[0], "items")) {
+            return field[i].fields;
+        }
+    }
+
+    for (i = 0; i < fields->nelts; i++) {
+
+        if (!field[i].constant && field[i].nfrom == 0) {
             inner = ngx_group_shape(field[i].fields, list);
+
             if (inner) {
                 return inner;
             }
-
-        } else if (!list) {
-            return fields;
-
-        } else if (ngx_group_str_is(&field[i].from[0], "items")) {
-            return field[i].fields;
         }
     }
 

@@ -10,6 +10,8 @@
 
 static ngx_int_t ngx_http_group_derive(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *group);
+static void ngx_http_group_unset_path(ngx_group_value_t *value,
+    ngx_str_t *path);
 static ngx_int_t ngx_http_group_page(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *list);
 
@@ -78,7 +80,7 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         if (ctx->op->response
             && !ngx_group_shape_requires(ctx->op->response, &lost[i]))
         {
-            ngx_group_value_unset(base, &lost[i]);
+            ngx_http_group_unset_path(base, &lost[i]);
         }
     }
 
@@ -109,6 +111,51 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     return ngx_http_group_derive(r, ctx, base);
+}
+
+
+/* "members.name": of each member */
+
+static void
+ngx_http_group_unset_path(ngx_group_value_t *value, ngx_str_t *path)
+{
+    u_char             *dot;
+    ngx_str_t           key, rest;
+    ngx_group_value_t  *inner, *item;
+
+    dot = ngx_strlchr(path->data, path->data + path->len, '.');
+
+    if (dot == NULL) {
+        ngx_group_value_unset(value, path);
+        return;
+    }
+
+    key.data = path->data;
+    key.len = dot - path->data;
+    rest.data = dot + 1;
+    rest.len = path->len - key.len - 1;
+
+    inner = ngx_group_value_get(value, &key);
+
+    if (inner == NULL) {
+        return;
+    }
+
+    /* a vendor's own fields have names with dots */
+
+    if (ngx_group_str_is(&key, "ext")) {
+        ngx_group_value_unset(inner, &rest);
+
+    } else if (inner->type == NGX_GROUP_OBJECT) {
+        ngx_http_group_unset_path(inner, &rest);
+
+    } else if (inner->type == NGX_GROUP_ARRAY) {
+        for (item = inner->u.items.first; item; item = item->next) {
+            if (item->type == NGX_GROUP_OBJECT) {
+                ngx_http_group_unset_path(item, &rest);
+            }
+        }
+    }
 }
 
 

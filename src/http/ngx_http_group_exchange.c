@@ -34,6 +34,7 @@ ngx_int_t
 ngx_http_group_exchange_handler(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
+    ngx_str_t                   filter;
     ngx_group_answer_t          answer;
     ngx_http_group_ctx_t       *ctx;
     ngx_http_group_loc_conf_t  *glcf;
@@ -86,6 +87,16 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
     }
 
     if (ctx->document) {
+
+        /* RFC 7644, 4: nobody is to think that a filter was looked at */
+
+        if (ngx_http_arg(r, (u_char *) "filter", 6, &filter) == NGX_OK) {
+            ngx_group_error_set(&ctx->error, NGX_GROUP_FORBIDDEN, "query",
+                                "this cannot be filtered");
+            rc = NGX_DECLINED;
+            goto failed;
+        }
+
         rc = ngx_http_group_answer_document(r, ctx, &answer);
 
         return (rc == NGX_OK) ? ngx_http_group_respond(r, ctx, &answer)

@@ -48,6 +48,10 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     ctx->state = NGX_HTTP_GROUP_FINISHED;
 
+    /* who waits to be told to continue need not send a body any more */
+
+    r->expect_tested = 1;
+
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {
@@ -56,6 +60,10 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     ctx->answered = 1;
+
+    /* If-Match and the like were not for what was done already */
+
+    r->disable_not_modified = 1;
 
     r->headers_out.status = answer->status;
     r->headers_out.status_line.len = 0;

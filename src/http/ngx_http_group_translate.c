@@ -6,6 +6,7 @@
 
 #include "ngx_http_group_module.h"
 #include "ngx_http_group_translate.h"
+#include "ngx_group_filter.h"
 #include "ngx_group_patch.h"
 
 
@@ -420,9 +421,12 @@ ngx_int_t
 ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                   rc;
+    ngx_str_t                   why;
     ngx_group_plan_t           *plan;
-    ngx_group_value_t          *owner;
+    ngx_group_value_t          *owner, *filter;
     ngx_http_group_loc_conf_t  *glcf;
+
+    static ngx_str_t            filter_key = ngx_string("filter");
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
@@ -453,6 +457,16 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     plan->max_calls = glcf->plan_max_calls;
 
     ctx->plan = plan;
+
+    filter = ngx_group_value_get(ctx->query, &filter_key);
+
+    if (filter && ctx->run && plan->upstream != plan->client
+        && ngx_group_filter_check(filter, &why) != NGX_OK)
+    {
+        ngx_group_error_set(&ctx->error, NGX_GROUP_INTERNAL, "hook",
+                            "a policy left a filter that is none");
+        return NGX_DECLINED;
+    }
 
     /* which of its attributes an answer has is between the client and us */
 

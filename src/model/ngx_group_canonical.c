@@ -191,6 +191,17 @@ ngx_group_operation_response_of(ngx_uint_t operation)
 }
 
 
+ngx_str_t *
+ngx_group_canonical_name(ngx_uint_t n)
+{
+    if (n >= sizeof(ngx_group_of_group) / sizeof(ngx_group_of_group[0]) - 1) {
+        return NULL;
+    }
+
+    return &ngx_group_of_group[n].name;
+}
+
+
 ngx_group_canonical_t *
 ngx_group_canonical_find(ngx_group_of_e of, ngx_str_t *name)
 {

@@ -58,6 +58,9 @@ ngx_uint_t ngx_group_operation_find(ngx_str_t *name);
 ngx_group_of_e ngx_group_operation_request_of(ngx_uint_t operation);
 ngx_group_of_e ngx_group_operation_response_of(ngx_uint_t operation);
 
+/* the name of a group's field by its number, NULL after the last */
+ngx_str_t *ngx_group_canonical_name(ngx_uint_t n);
+
 /* the field of that name, or NULL */
 ngx_group_canonical_t *ngx_group_canonical_find(ngx_group_of_e of,
     ngx_str_t *name);

@@ -14,8 +14,9 @@ static ngx_int_t ngx_group_plan_member(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_split(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_direct(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_direct_done(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_name(ngx_group_plan_t *plan,
-    ngx_group_value_t *membership);
+static ngx_int_t ngx_group_plan_delete(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_delete_read(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_deleted(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_read_done(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_count(ngx_group_plan_t *plan);
 static ngx_uint_t ngx_group_plan_knows(ngx_group_plan_t *plan,
@@ -94,7 +95,7 @@ ngx_group_plan_foresees(ngx_group_plan_t *plan, ngx_group_field_t *field,
     ngx_str_t        *name, *given, members;
     ngx_uint_t        i, counts;
     ngx_array_t      *told;
-    ngx_group_op_t  **ops;
+    ngx_group_op_t   *op, **ops;
 
     if (field->constant || field->preset || field->nfrom == 0) {
         return 1;
@@ -113,7 +114,10 @@ ngx_group_plan_foresees(ngx_group_plan_t *plan, ngx_group_field_t *field,
     ngx_str_set(&members, "members");
     counts = ngx_group_str_is(name, "member_count");
 
-    told = ngx_group_shape(ops[plan->op->operation]->response, list);
+    /* a change is done with other operations */
+
+    op = ops[plan->op->operation];
+    told = op ? ngx_group_shape(op->response, list) : NULL;
 
     if (ngx_group_shape_find(told, name)
         || (counts && ngx_group_shape_find(told, &members)))
@@ -189,6 +193,11 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
 
     if (operation == NGX_GROUP_GROUP_LIST) {
         return ngx_group_plan_choose_list(plan);
+    }
+
+    if (operation == NGX_GROUP_GROUP_DELETE) {
+        plan->next = ngx_group_plan_delete;
+        return NGX_OK;
     }
 
     if (operation == NGX_GROUP_GROUP_REPLACE && ngx_group_plan_keeps(plan)) {
@@ -336,7 +345,7 @@ ngx_group_plan_member(ngx_group_plan_t *plan)
     case NGX_GROUP_MEMBER_LIST:
 
         if (ops[operation]) {
-            return NGX_OK;
+            return ngx_group_plan_choose_list(plan);
         }
 
         if (inside) {
@@ -433,7 +442,6 @@ ngx_group_plan_direct_done(ngx_group_plan_t *plan)
 {
     ngx_str_t          *id;
     ngx_group_step_t   *step;
-    ngx_group_value_t  *items, *v;
 
     step = ngx_group_plan_last(plan);
 
@@ -466,22 +474,6 @@ ngx_group_plan_direct_done(ngx_group_plan_t *plan)
     case NGX_GROUP_MEMBER_GET:
         return ngx_group_plan_name(plan, plan->result);
 
-    case NGX_GROUP_MEMBER_LIST:
-
-        items = ngx_group_plan_get(plan->result, "items");
-
-        if (items == NULL || items->type != NGX_GROUP_ARRAY) {
-            return NGX_OK;
-        }
-
-        for (v = items->u.items.first; v; v = v->next) {
-            if (ngx_group_plan_name(plan, v) != NGX_OK) {
-                return NGX_ERROR;
-            }
-        }
-
-        return NGX_OK;
-
     default:
         return NGX_OK;
     }
@@ -490,7 +482,7 @@ ngx_group_plan_direct_done(ngx_group_plan_t *plan)
 
 /* a membership as the upstream told it, with what only we know */
 
-static ngx_int_t
+ngx_int_t
 ngx_group_plan_name(ngx_group_plan_t *plan, ngx_group_value_t *membership)
 {
     ngx_str_t           key;
@@ -673,6 +665,90 @@ ngx_group_plan_lacks_members(ngx_group_plan_t *plan)
     field = ngx_group_shape_find(fields, &key);
 
     return field && field->required && !ngx_group_plan_knows(plan, field);
+}
+
+
+/* an answer that shows what was deleted is read before */
+
+static ngx_int_t
+ngx_group_plan_delete(ngx_group_plan_t *plan)
+{
+    ngx_group_op_t  *get;
+
+    get = plan->upstream->ops[NGX_GROUP_GROUP_GET];
+
+    plan->result = ngx_group_value_create(plan->pool, NGX_GROUP_OBJECT);
+    if (plan->result == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (plan->op->response && get && ngx_group_plan_lacks(plan, get)) {
+        return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
+                                   ngx_group_plan_address(plan), NULL, 0,
+                                   ngx_group_plan_delete_read);
+    }
+
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_DELETE, plan->doc, NULL,
+                               1, ngx_group_plan_deleted);
+}
+
+
+static ngx_int_t
+ngx_group_plan_delete_read(ngx_group_plan_t *plan)
+{
+    ngx_str_t           key;
+    ngx_group_step_t   *step;
+
+    if (plan->members) {
+        ngx_str_set(&key, "members");
+        ngx_group_value_set(plan->result, &key, plan->members);
+        plan->members = NULL;
+
+    } else {
+        step = ngx_group_plan_last(plan);
+
+        if (step->error.outcome != NGX_GROUP_DONE) {
+            return ngx_group_plan_failed(plan, &step->error);
+        }
+
+        plan->result = step->answer;
+
+        if (plan->upstream->ops[NGX_GROUP_MEMBER_LIST]
+            && ngx_group_plan_lacks_members(plan))
+        {
+            return ngx_group_plan_read_members(plan,
+                                               ngx_group_plan_delete_read);
+        }
+    }
+
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_DELETE, plan->doc, NULL,
+                               1, ngx_group_plan_deleted);
+}
+
+
+static ngx_int_t
+ngx_group_plan_deleted(ngx_group_plan_t *plan)
+{
+    ngx_str_t           key, text;
+    ngx_group_step_t   *step;
+    ngx_group_value_t  *v, *next;
+
+    step = ngx_group_plan_last(plan);
+
+    if (step->error.outcome != NGX_GROUP_DONE) {
+        return ngx_group_plan_failed(plan, &step->error);
+    }
+
+    for (v = step->answer->u.items.first; v; v = next) {
+        next = v->next;
+        key = v->key;
+        v->next = NULL;
+        ngx_group_value_set(plan->result, &key, v);
+    }
+
+    ngx_str_set(&text, "deleted");
+
+    return ngx_group_plan_set(plan, plan->result, "status", &text);
 }
 
 

@@ -263,9 +263,8 @@ ngx_group_plan_list_inside(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_listed(ngx_group_plan_t *plan)
 {
-    ngx_str_t           key;
     ngx_group_step_t   *step;
-    ngx_group_value_t  *members, *items, *v, *membership;
+    ngx_group_value_t  *members, *v, *membership;
 
     step = ngx_group_plan_last(plan);
 
@@ -273,10 +272,8 @@ ngx_group_plan_listed(ngx_group_plan_t *plan)
         return ngx_group_plan_failed(plan, &step->error);
     }
 
-    plan->result = ngx_group_value_create(plan->pool, NGX_GROUP_OBJECT);
-    items = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
-
-    if (plan->result == NULL || items == NULL) {
+    plan->items = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+    if (plan->items == NULL) {
         return NGX_ERROR;
     }
 
@@ -290,14 +287,11 @@ ngx_group_plan_listed(ngx_group_plan_t *plan)
                 return NGX_ERROR;
             }
 
-            ngx_group_value_push(items, membership);
+            ngx_group_value_push(plan->items, membership);
         }
     }
 
-    ngx_str_set(&key, "items");
-    ngx_group_value_set(plan->result, &key, items);
-
-    return NGX_OK;
+    return ngx_group_plan_cut(plan);
 }
 
 

@@ -24,7 +24,8 @@ static ngx_int_t ngx_group_plan_narrow(ngx_group_plan_t *plan,
     ngx_group_value_t *group);
 static ngx_uint_t ngx_group_plan_contains(ngx_group_value_t *group,
     char *name, ngx_str_t *text);
-static ngx_int_t ngx_group_plan_cut(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_list_members(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_all_members(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_fill(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_filled(ngx_group_plan_t *plan);
 static int64_t ngx_group_plan_integer(ngx_group_value_t *object, char *name,
@@ -35,32 +36,54 @@ static ngx_uint_t ngx_group_plan_wants_members(ngx_group_plan_t *plan);
 ngx_int_t
 ngx_group_plan_choose_list(ngx_group_plan_t *plan)
 {
-    ngx_str_t           members;
+    ngx_str_t          *name;
+    ngx_uint_t          i;
+    ngx_array_t        *told;
     ngx_group_op_t     *op;
     ngx_group_value_t  *filter;
 
-    op = plan->upstream->ops[NGX_GROUP_GROUP_LIST];
+    op = plan->upstream->ops[plan->op->operation];
     filter = ngx_group_plan_get(plan->query, "filter");
-
-    ngx_str_set(&members, "members");
 
     if (ngx_group_plan_asks(plan)) {
         plan->next = ngx_group_plan_list;
         return NGX_OK;
     }
 
-    /* members that take a call for each group are not read of all groups */
+    /* what the upstream does not list of a group it cannot be matched by */
 
-    if (filter && ngx_group_filter_uses(filter, &members)
-        && !ngx_group_shape_find(ngx_group_shape(op->response, 1), &members))
-    {
-        return ngx_group_plan_refuse(plan, "cannot be asked for groups by",
-                                     &members);
+    told = ngx_group_shape(op->response, 1);
+
+    for (i = 0; filter && (name = ngx_group_canonical_name(i)); i++) {
+
+        if (ngx_group_filter_uses(filter, name)
+            && !ngx_group_shape_find(told, name))
+        {
+            return ngx_group_plan_refuse(plan, "cannot be asked for groups by",
+                                         name);
+        }
     }
 
-    plan->next = ngx_group_plan_walk;
+    plan->next = (plan->op->operation == NGX_GROUP_MEMBER_LIST)
+                 ? ngx_group_plan_list_members : ngx_group_plan_walk;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_group_plan_list_members(ngx_group_plan_t *plan)
+{
+    return ngx_group_plan_read_members(plan, ngx_group_plan_all_members);
+}
+
+
+static ngx_int_t
+ngx_group_plan_all_members(ngx_group_plan_t *plan)
+{
+    plan->items = plan->members;
+
+    return ngx_group_plan_cut(plan);
 }
 
 
@@ -74,7 +97,7 @@ ngx_group_plan_asks(ngx_group_plan_t *plan)
     ngx_group_value_t  *v;
     ngx_group_field_t  *field;
 
-    op = plan->upstream->ops[NGX_GROUP_GROUP_LIST];
+    op = plan->upstream->ops[plan->op->operation];
 
     ngx_str_set(&total, "total");
 
@@ -167,7 +190,7 @@ ngx_group_plan_list(ngx_group_plan_t *plan)
     ngx_group_op_t     *op;
     ngx_group_value_t  *query, *v;
 
-    op = plan->upstream->ops[NGX_GROUP_GROUP_LIST];
+    op = plan->upstream->ops[plan->op->operation];
 
     query = ngx_group_value_copy(plan->pool, plan->query);
     if (query == NULL) {
@@ -181,8 +204,8 @@ ngx_group_plan_list(ngx_group_plan_t *plan)
         }
     }
 
-    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_LIST, plan->doc, query,
-                               1, ngx_group_plan_listed_page);
+    return ngx_group_plan_call(plan, plan->op->operation, plan->doc, query, 1,
+                               ngx_group_plan_listed_page);
 }
 
 
@@ -392,7 +415,7 @@ ngx_group_plan_contains(ngx_group_value_t *group, char *name, ngx_str_t *text)
  * of groups that it is after.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_group_plan_cut(ngx_group_plan_t *plan)
 {
     u_char             *p;
@@ -475,6 +498,17 @@ ngx_group_plan_cut(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_fill(ngx_group_plan_t *plan)
 {
+    if (plan->op->operation == NGX_GROUP_MEMBER_LIST) {
+
+        for ( /* void */ ; plan->item; plan->item = plan->item->next) {
+            if (ngx_group_plan_name(plan, plan->item) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        return NGX_OK;
+    }
+
     if (!ngx_group_plan_wants_members(plan)) {
         return NGX_OK;
     }

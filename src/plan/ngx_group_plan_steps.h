@@ -45,6 +45,10 @@ ngx_int_t ngx_group_plan_complete(ngx_group_plan_t *plan);
 ngx_group_value_t *ngx_group_plan_membership(ngx_group_plan_t *plan,
     ngx_group_value_t *member);
 
+/* a membership as the upstream told it, with what only we know */
+ngx_int_t ngx_group_plan_name(ngx_group_plan_t *plan,
+    ngx_group_value_t *membership);
+
 /* {id, owner} of the group */
 ngx_group_value_t *ngx_group_plan_address(ngx_group_plan_t *plan);
 
@@ -95,6 +99,12 @@ ngx_int_t ngx_group_plan_fewer_admins(ngx_group_plan_t *plan,
 
 
 /* ngx_group_plan_list.c: lists that the upstream cannot be asked for as such */
+
+/*
+ * The page that the client wants of plan->items, which are all of them; in the
+ * form of a plan's "next".
+ */
+ngx_int_t ngx_group_plan_cut(ngx_group_plan_t *plan);
 
 /* NGX_OK; NGX_DECLINED with plan->error; NGX_ERROR */
 ngx_int_t ngx_group_plan_choose_list(ngx_group_plan_t *plan);

@@ -183,9 +183,14 @@ ngx_group_plan_modify_read(ngx_group_plan_t *plan)
             return NGX_ERROR;
         }
 
-        /* who is no member any more is no administrator either */
+        /*
+         * Who is removed is no administrator any more; a new list of all
+         * members does not speak of administrators, as in a replacement.
+         */
 
-        if (ngx_group_plan_fewer_admins(plan, group) != NGX_OK) {
+        if (!ngx_group_patch_needs_members(change)
+            && ngx_group_plan_fewer_admins(plan, group) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 

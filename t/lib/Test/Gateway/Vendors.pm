@@ -22,7 +22,8 @@ use Test::Gateway::Message qw(json_decode json_encode);
 our @EXPORT_OK = qw(
     @VENDORS client_credentials upstream_credentials client_secrets sign_in
     collection item path_segment group_body gateway_server json_is xml_is
-    xml_tree upstream_auth answers_in answer_is text_is
+    xml_tree upstream_auth upstream_sign_in groups_at answers_in answer_is
+    text_is
 );
 
 our @VENDORS = qw(signalwire vinyldns faxfinder portsip);
@@ -32,6 +33,7 @@ my %BASE = (
     vinyldns   => '',
     faxfinder  => '/ffws/v1',
     portsip    => '/api',
+    scim       => '/scim/v2',
 );
 
 my %NOUN = (
@@ -39,6 +41,7 @@ my %NOUN = (
     vinyldns   => 'groups',
     faxfinder  => 'contact_groups',
     portsip    => 'groups',
+    scim       => 'Groups',
 );
 
 # what clients show to the gateway; an emulator knows none of it
@@ -66,6 +69,12 @@ my %CLIENT = (
         token  => 'client-bearer-token',
         scopes => ['groups:read', 'groups:write'],
     },
+    # no vendor: only ever a client here
+    scim => {
+        type   => 'bearer',
+        token  => 'client-scim-token',
+        scopes => ['groups:read', 'groups:write'],
+    },
 );
 
 # what the gateway shows to the emulators: their defaults
@@ -87,7 +96,8 @@ my %UPSTREAM = (
 sub client_credentials {
     my ($t) = @_;
     return $t->credentials('clients.json',
-        map { {principal => "client of $_", %{$CLIENT{$_}}} } @VENDORS);
+        map { {principal => "client of $_", %{$CLIENT{$_}}} }
+            @VENDORS, 'scim');
 }
 
 sub upstream_credentials {
@@ -259,6 +269,63 @@ sub upstream_auth {
         [ ]?SignedHeaders=(?=[^,]*host)(?=[^,]*x-amz-date)[a-z;-]+,
         [ ]?Signature=[0-9a-f]{64}\z
     }x;
+}
+
+# Options for request(): the emulator's own, to ask it behind the gateway.
+sub upstream_sign_in {
+    my ($vendor) = @_;
+
+    my $u = $UPSTREAM{$vendor};
+    return (auth   => [@$u{qw(id secret)}]) if $u->{type} eq 'basic';
+    return (bearer => $u->{token})          if $u->{type} eq 'bearer';
+    return (sigv4  => {map { ($_ => $u->{$_}) } qw(access_key secret_key)});
+}
+
+# What an emulator keeps, asked of itself: {name => {id, members}}, the ids of
+# members in order. FaxFinder's are of alice.
+sub groups_at {
+    my ($t, $emulator, $vendor) = @_;
+
+    my $ask = sub {
+        my ($uri) = @_;
+        my $r = $t->request(upstream_sign_in($vendor),
+            port => $emulator->port, http1 => 1, uri => $uri,
+            headers => [Host => $emulator->address]);
+        die "$vendor: $uri: ", $r->status, "\n" if $r->status != 200;
+        return $r;
+    };
+
+    if ($vendor eq 'faxfinder') {
+        return {map {
+            my $group = $_;
+            ($group->findvalue('name') => {
+                id => $group->findvalue('contact_group_url') =~ s{.*/}{}r,
+                members => [sort map { $_->textContent =~ s{.*/}{}r }
+                    $group->findnodes('contact')],
+            })
+        } $ask->(collection($vendor))->xml->findnodes('//contact_group')};
+    }
+
+    my %query = (signalwire => '?page_size=1000',
+        vinyldns => '?maxItems=1000&ignoreAccess=true', portsip => '');
+    my $list = $ask->(collection($vendor) . $query{$vendor})->json;
+
+    my %groups;
+    for my $group (@{$list->{groups} // $list->{items} // $list->{data}}) {
+        my $item = item($vendor, path_segment($group->{id}));
+        my @members
+            = $vendor eq 'vinyldns' ? map { $_->{id} } @{$group->{members}}
+            : $vendor eq 'portsip'
+            ? map { $_->{extension_number} }
+                @{$ask->("$item/members")->json->{items}}
+            : map { $_->{phone_number}{id} }
+                @{$ask->("$item/number_group_memberships?page_size=1000")
+                    ->json->{data}};
+        $groups{$group->{name}}
+            = {id => $group->{id}, members => [sort @members]};
+    }
+
+    return \%groups;
 }
 
 # Status, media type and a right Content-Length at once.
