@@ -245,7 +245,7 @@ subtest 'containers' => sub {
 
     is(status("$FAXFINDER/$_", @alice), 403, $_)
         for qw(bob b%6fb Alice alice2 alic al global_contact_list bob/1);
-    is(status("$FAXFINDER/alice%2F..%2Fbob", @alice), 403, 'a way out');
+    is(status("$FAXFINDER/alice%2F..%2Fbob", @alice), 404, 'a way out');
 
     is(status("$FAXFINDER/alice", auth => ['nowhere', 'S3cret-Nowhere']), 403,
         'an empty list');
@@ -309,6 +309,8 @@ subtest 'credentials go nowhere' => sub {
 
 # every secret here has this in it, or is one of these
 subtest 'secrets are in no log' => sub {
+    plan skip_all => 'nginx logs headers at debug' if $ENV{TEST_GROUP_DEBUG};
+
     my @secret = ('S3cret', 'UzNjcmV0', sha256_hex('S3cret-Basic'),
         map { encode_base64($_, '') } 'project:S3cret-Basic',
         'project:S3cret-basic', 'alice:S3cret-Alice');

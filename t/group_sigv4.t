@@ -400,7 +400,8 @@ subtest 'group_sigv4_max_skew' => sub {
     bad_call('0: but not of another text', @at, time => 1440938160,
         sent_date => '20150830T123601Z');
 
-    $t->config_ok("group_sigv4_max_skew $_;", $_) for qw(0 30s 15m 1h 300);
+    $t->config_ok("group_sigv4_max_skew $_;", "\"$_\"")
+        for qw(0 30s 15m 1h 300);
     $t->config_fails("group_sigv4_max_skew $_;",
         qr/"group_sigv4_max_skew" directive invalid value/, "\"$_\"")
         for qw(x -1 1x off);
@@ -423,7 +424,8 @@ subtest 'why it was refused is in the log' => sub {
     call(request(secret_key => 'x'));
     $t->like_log(qr/refused with 401: unauthorized signature/, 'signature');
 
-    $t->unlike_log(qr/S3cret|Signature=/, 'and no signature');
+    $t->unlike_log(qr/S3cret|Signature=/, 'and no signature')
+        if !$ENV{TEST_GROUP_DEBUG};
 };
 
 subtest 'curl' => sub {

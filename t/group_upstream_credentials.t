@@ -296,6 +296,8 @@ subtest 'refused by the upstream' => sub {
 };
 
 subtest 'secrets are in no log' => sub {
+    plan skip_all => 'nginx logs headers at debug' if $ENV{TEST_GROUP_DEBUG};
+
     $t->unlike_log(qr/S3cret|@{[encode_base64('up:S3cret:Up', '')]}/,
         'error.log');
     unlike($t->read_file('access.log'), qr/S3cret/, 'access.log');

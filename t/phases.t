@@ -72,6 +72,7 @@ $t->nginx(
     http => <<"END",
 limit_req_zone \$binary_remote_addr zone=req:1m rate=1r/m;
 limit_req_zone \$binary_remote_addr zone=burst:1m rate=1r/m;
+limit_req_zone \$binary_remote_addr zone=often:1m rate=1r/m;
 limit_conn_zone \$binary_remote_addr zone=conn:1m;
 proxy_http_version 1.1;
 proxy_set_header Connection "";
@@ -106,6 +107,13 @@ location = /auth {
 @{[group('/limited', 'limit_req zone=req;')]}
 @{[group('/burst', 'limit_req zone=burst burst=1 nodelay;')]}
 @{[group('/conn', 'limit_conn conn 1;')]}
+
+# and what is said then
+@{[group('/often', 'limit_req zone=often; limit_req_status 429;')]}
+@{[group('/page', 'deny all; error_page 403 /page403;')]}
+location = /page403 { return 403 "a page of one's own"; }
+@{[group('/returned', 'if ($arg_no) { return 403; } '
+    . 'if ($arg_text) { return 403 "a text of one\'s own"; }')]}
 
 # with what method
 @{[group('/except', 'limit_except GET { deny all; }')]}
@@ -301,6 +309,30 @@ subtest 'limits count a request once' => sub {
     refused('the third of two', post('/burst'), 503);
 
     works('the only connection', post('/conn')) for 1, 2;
+};
+
+subtest 'what nginx refuses is told in the dialect' => sub {
+    works('not yet', post('/often'));
+    refused('too often', post('/often'), 429);
+
+    refused('return', post(undef, uri => '/returned/api/groups?no=1'), 403);
+
+    my $r = $t->request(method => 'HEAD', uri => '/limited/api/groups');
+    is($r->status, 503, 'HEAD');
+    is($r->body, '', 'has no body');
+
+    # but for what somebody wrote
+    is(post(undef, uri => '/returned/api/groups?text=1')->body,
+        "a text of one's own", 'return with a text');
+    is(post('/page')->body, "a page of one's own", 'error_page');
+    upstream_got(0, 'none of them');
+
+    my %outcome = map { $_->{request_uri} => $_->{outcome} } $t->access;
+    is($outcome{'/denied/api/groups'}, 'forbidden', 'logged: forbidden');
+    is($outcome{'/often/api/groups'}, 'rate_limited', 'logged: rate_limited');
+    is($outcome{'/limited/api/groups'}, 'unavailable', 'logged: unavailable');
+    is($outcome{'/all/api/groups'}, 'unauthorized', 'logged: unauthorized');
+    ok(!$outcome{'/page/api/groups'}, 'of what is not ours, nothing');
 };
 
 subtest 'limit_except' => sub {

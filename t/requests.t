@@ -475,8 +475,12 @@ subtest 'headers that are not for the upstream' => sub {
         'Accept-Language' => 'de');
 
     # the same for a vendor's server that takes both for one
-    my @under = map { s/-/_/gr } map { $dropped[$_ * 2] =~ /-/
-        ? @dropped[$_ * 2, $_ * 2 + 1] : () } 0 .. $#dropped / 2;
+    my @under;
+    for (my $i = 0; $i < @dropped; $i += 2) {
+        my ($name, $value) = @dropped[$i, $i + 1];
+        push @under, $name =~ s/-/_/gr, $value
+            if $name =~ /-/ && $name ne 'X-Hop';
+    }
 
     for my $case (
         ['/token/api/groups',   $t->port,           [@dropped, @kept]],

@@ -364,7 +364,8 @@ subtest 'what a client sends does not break the log' => sub {
     ($line) = line(method => 'GET', uri => '/api/relay/rest/%22%0a', @auth);
     is($line->{malformed}, undef, 'a path');
 
-    $t->unlike_log(qr/^(?!\d{4}\/)/m, 'each line begins as nginx\'s do');
+    $t->unlike_log(qr/^(?!\d{4}\/)/m, 'each line begins as nginx\'s do')
+        if !$ENV{TEST_GROUP_DEBUG};
 };
 
 subtest 'nginx -t' => sub {

@@ -26,6 +26,7 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 my @VENDORS = qw(signalwire vinyldns faxfinder portsip);
+my @CLIENTS = (@VENDORS, 'scim');
 
 my $here = $FindBin::Bin;
 my $root = abs_path("$here/../..");
@@ -40,13 +41,14 @@ my $gateway_port = $ENV{QUICKSTART_GATEWAY_PORT} // 9201;
 
 my (%vendor, %gateway);
 @vendor{@VENDORS}  = $vendor_port .. $vendor_port + $#VENDORS;
-@gateway{@VENDORS} = $gateway_port .. $gateway_port + $#VENDORS;
+@gateway{@CLIENTS} = $gateway_port .. $gateway_port + $#CLIENTS;
 
 # Lines to copy; with each, what its output has to match.
 my $signalwire = "http://127.0.0.1:$gateway{signalwire}/api/relay/rest";
 my $faxfinder  = "http://127.0.0.1:$gateway{faxfinder}/ffws/v1";
 my $vinyldns   = "http://127.0.0.1:$gateway{vinyldns}";
 my $portsip    = "http://127.0.0.1:$gateway{portsip}/api";
+my $scim       = "http://127.0.0.1:$gateway{scim}/scim/v2";
 my $json       = "-H 'Content-Type: application/json'";
 my $xml        = "-H 'Content-Type: application/xml'";
 my $sign       = '--aws-sigv4 aws:amz:us-east-1:VinylDNS';
@@ -72,6 +74,11 @@ my @demo = (
         "curl -H 'Authorization: Bearer demo-token' $json \\\n"
             . "    -d '{\"name\":\"support\"}' $portsip/groups",
         qr/"id"/],
+    ['An identity provider makes one through SCIM.',
+        "curl -H 'Authorization: Bearer demo-token' \\\n"
+            . "    -H 'Content-Type: application/scim+json' \\\n"
+            . "    -d '{\"displayName\":\"staff\"}' $scim/Groups",
+        qr/"displayName":"staff"/],
     ['A VinylDNS client, FaxFinder has no email: see Group-Lost.',
         "curl -i $sign \\\n    -u demoAccessKey:demoSecretKey $json "
             . "\\\n    -d '{\"name\":\"ops\",\"email\":\"ops\@test.com\","
@@ -103,7 +110,7 @@ my $module = $ENV{TEST_NGINX_MODULE}
 -f $module or die "quickstart: no $module; run make first\n";
 
 require_free($vendor{$_}, 'QUICKSTART_VENDOR_PORT') for @VENDORS;
-require_free($gateway{$_}, 'QUICKSTART_GATEWAY_PORT') for @VENDORS;
+require_free($gateway{$_}, 'QUICKSTART_GATEWAY_PORT') for @CLIENTS;
 
 make_path($dir);
 $dir = abs_path($dir);
@@ -118,7 +125,7 @@ wait_for("$_ emulator", $_, $vendor{$_}) for @VENDORS;
 unlink "$dir/error.log";
 start('nginx', $nginx, '-p', "$dir/", '-c', "$dir/nginx.conf",
     '-e', "$dir/error.log");
-wait_for('nginx', 'nginx', $gateway{$_}) for @VENDORS;
+wait_for('nginx', 'nginx', $gateway{$_}) for @CLIENTS;
 
 exit check() if $check;
 
@@ -165,7 +172,7 @@ sub write_conf {
         # as root, nginx's workers would not be allowed to use its files
         USER => $> == 0 ? 'user root root;' : '',
         (map { (uc $_ => $vendor{$_}) } @VENDORS),
-        (map { (uc($_) . '_GATEWAY' => $gateway{$_}) } @VENDORS),
+        (map { (uc($_) . '_GATEWAY' => $gateway{$_}) } @CLIENTS),
     );
 
     open my $in, '<', "$here/nginx.conf" or die "$here/nginx.conf: $!\n";
@@ -281,7 +288,7 @@ sub print_help {
     print "\nVendors, emulated:  ",
         join(', ', map { "$_ :$vendor{$_}" } @VENDORS), "\n",
         "Gateway, for their clients:  ",
-        join(', ', map { "$_ :$gateway{$_}" } @VENDORS), "\n",
+        join(', ', map { "$_ :$gateway{$_}" } @CLIENTS), "\n",
         "Files, logs:  $dir\n",
         "Configuration:  $here/nginx.conf\n\n",
         "In another terminal:\n";

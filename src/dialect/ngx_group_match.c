@@ -189,19 +189,40 @@ ngx_group_match_split(ngx_pool_t *pool, ngx_str_t *path, ngx_uint_t raw,
 static ngx_uint_t
 ngx_group_match_segment(ngx_str_t *segment)
 {
-    size_t  i;
+    u_char      c;
+    size_t      i;
+    ngx_uint_t  n, dots;
 
-    if (segment->len == 0
-        || ngx_group_str_is(segment, ".") || ngx_group_str_is(segment, "..")
-        || ngx_group_utf8(segment, NULL, &i) != NGX_OK)
-    {
+    if (segment->len == 0 || ngx_group_utf8(segment, NULL, &i) != NGX_OK) {
         return 0;
     }
 
-    for (i = 0; i < segment->len; i++) {
-        if (segment->data[i] < 0x20 || segment->data[i] == 0x7f) {
+    n = 0;
+    dots = 0;
+
+    /* nor a way up for who takes "%2F" or a backslash for a slash */
+
+    for (i = 0; i <= segment->len; i++) {
+
+        c = (i < segment->len) ? segment->data[i] : '/';
+
+        if (c < 0x20 || c == 0x7f) {
             return 0;
         }
+
+        if (c == '/' || c == '\\') {
+
+            if (n == dots && (n == 1 || n == 2)) {
+                return 0;
+            }
+
+            n = 0;
+            dots = 0;
+            continue;
+        }
+
+        n++;
+        dots += (c == '.');
     }
 
     return 1;

@@ -21,7 +21,12 @@ static ngx_int_t ngx_http_group_call_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc);
 static ngx_int_t ngx_http_group_call_headers(ngx_http_request_t *sr,
     ngx_http_group_call_t *call);
-static ngx_uint_t ngx_http_group_call_drops(ngx_table_elt_t *h);
+static ngx_int_t ngx_http_group_call_hops(ngx_http_request_t *r,
+    ngx_array_t *hops);
+static ngx_uint_t ngx_http_group_call_drops(ngx_table_elt_t *h,
+    ngx_array_t *hops);
+static ngx_uint_t ngx_http_group_call_begins(ngx_table_elt_t *h,
+    ngx_str_t *name);
 static ngx_table_elt_t *ngx_http_group_call_header(ngx_http_request_t *sr,
     char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_group_call_body(ngx_http_request_t *sr,
@@ -56,6 +61,7 @@ static ngx_str_t  ngx_http_group_dropped[] = {
     ngx_string("authorization"),
     ngx_string("proxy-authorization"),
     ngx_string("cookie"),
+    ngx_string("cookie2"),
     ngx_string("accept"),
     ngx_string("accept-charset"),
     ngx_string("accept-encoding"),
@@ -66,6 +72,7 @@ static ngx_str_t  ngx_http_group_dropped[] = {
     ngx_string("keep-alive"),
     ngx_string("proxy-connection"),
     ngx_string("range"),
+    ngx_string("repr-digest"),
     ngx_string("te"),
     ngx_string("trailer"),
     ngx_string("transfer-encoding"),
@@ -73,6 +80,8 @@ static ngx_str_t  ngx_http_group_dropped[] = {
     ngx_string("x-http-method"),
     ngx_string("x-http-method-override"),
     ngx_string("x-method-override"),
+    ngx_string("x-original-url"),
+    ngx_string("x-rewrite-url"),
     ngx_null_string
 };
 
@@ -228,6 +237,7 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
 {
     u_char              *name;
     ngx_uint_t           i;
+    ngx_array_t          hops;
     ngx_list_part_t     *part;
     ngx_table_elt_t     *h, *to;
     ngx_http_request_t  *r;
@@ -253,6 +263,12 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
         return NGX_ERROR;
     }
 
+    if (ngx_array_init(&hops, sr->pool, 4, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_http_group_call_hops(r, &hops) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     part = &r->headers_in.headers.part;
     h = part->elts;
 
@@ -268,7 +284,9 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
             i = 0;
         }
 
-        if (ngx_http_group_call_drops(&h[i])) {
+        if (r->headers_in.host != &h[i]
+            && ngx_http_group_call_drops(&h[i], &hops))
+        {
             continue;
         }
 
@@ -324,28 +342,112 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
 }
 
 
-static ngx_uint_t
-ngx_http_group_call_drops(ngx_table_elt_t *h)
+/* the names of what the client says is for this connection only */
+
+static ngx_int_t
+ngx_http_group_call_hops(ngx_http_request_t *r, ngx_array_t *hops)
 {
-    ngx_str_t  *name;
+    u_char           *p, *end;
+    ngx_str_t        *name;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NGX_OK;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (!ngx_http_group_header_is(&h[i], "connection")) {
+            continue;
+        }
+
+        p = h[i].value.data;
+        end = p + h[i].value.len;
+
+        while (p < end) {
+
+            if (*p == ',' || *p == ' ' || *p == '\t') {
+                p++;
+                continue;
+            }
+
+            name = ngx_array_push(hops);
+            if (name == NULL) {
+                return NGX_ERROR;
+            }
+
+            name->data = p;
+
+            while (p < end && *p != ',' && *p != ' ' && *p != '\t') {
+                p++;
+            }
+
+            name->len = p - name->data;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_group_call_drops(ngx_table_elt_t *h, ngx_array_t *hops)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = hops->elts;
+
+    for (i = 0; i < hops->nelts; i++) {
+        if (h->key.len == name[i].len
+            && ngx_strncasecmp(h->key.data, name[i].data, name[i].len) == 0)
+        {
+            return 1;
+        }
+    }
 
     for (name = ngx_http_group_dropped; name->len; name++) {
-        if (h->key.len == name->len
-            && ngx_memcmp(h->lowcase_key, name->data, name->len) == 0)
-        {
+        if (h->key.len == name->len && ngx_http_group_call_begins(h, name)) {
             return 1;
         }
     }
 
     for (name = ngx_http_group_dropped_prefixes; name->len; name++) {
-        if (h->key.len > name->len
-            && ngx_memcmp(h->lowcase_key, name->data, name->len) == 0)
-        {
+        if (h->key.len > name->len && ngx_http_group_call_begins(h, name)) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+/* "_" is "-" to more than one server */
+
+static ngx_uint_t
+ngx_http_group_call_begins(ngx_table_elt_t *h, ngx_str_t *name)
+{
+    u_char  c;
+    size_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        c = h->lowcase_key[i];
+
+        if ((c == '_' ? '-' : c) != name->data[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -487,7 +487,7 @@ ngx_http_group_policy_var(void *data, ngx_str_t *name, ngx_str_t *value)
         return NGX_ERROR;
     }
 
-    if (vv->not_found || !vv->valid) {
+    if (vv->not_found) {
         return NGX_DECLINED;
     }
 

@@ -282,9 +282,10 @@ sub upstream_sign_in {
 }
 
 # What an emulator keeps, asked of itself: {name => {id, members}}, the ids of
-# members in order. FaxFinder's are of alice.
+# members in order, of the groups whose names match. FaxFinder's are of alice.
 sub groups_at {
-    my ($t, $emulator, $vendor) = @_;
+    my ($t, $emulator, $vendor, $which) = @_;
+    $which //= qr//;
 
     my $ask = sub {
         my ($uri) = @_;
@@ -298,7 +299,8 @@ sub groups_at {
     if ($vendor eq 'faxfinder') {
         return {map {
             my $group = $_;
-            ($group->findvalue('name') => {
+            $group->findvalue('name') !~ $which ? ()
+            : ($group->findvalue('name') => {
                 id => $group->findvalue('contact_group_url') =~ s{.*/}{}r,
                 members => [sort map { $_->textContent =~ s{.*/}{}r }
                     $group->findnodes('contact')],
@@ -312,6 +314,7 @@ sub groups_at {
 
     my %groups;
     for my $group (@{$list->{groups} // $list->{items} // $list->{data}}) {
+        next if $group->{name} !~ $which;
         my $item = item($vendor, path_segment($group->{id}));
         my @members
             = $vendor eq 'vinyldns' ? map { $_->{id} } @{$group->{members}}
