@@ -443,10 +443,10 @@ ngx_group_plan_direct_done(ngx_group_plan_t *plan)
     ngx_str_t          *id;
     ngx_group_step_t   *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->result = step->answer;
@@ -545,22 +545,15 @@ ngx_group_plan_complete(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_read_done(ngx_group_plan_t *plan)
 {
-    ngx_str_t           key;
-    ngx_group_step_t   *step;
-    ngx_group_value_t  *v, *next;
+    ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
-    for (v = step->answer->u.items.first; v; v = next) {
-        next = v->next;
-        key = v->key;
-        v->next = NULL;
-        ngx_group_value_set(plan->result, &key, v);
-    }
+    ngx_group_plan_merge(step->answer, plan->result);
 
     return ngx_group_plan_count(plan);
 }
@@ -705,10 +698,10 @@ ngx_group_plan_delete_read(ngx_group_plan_t *plan)
         plan->members = NULL;
 
     } else {
-        step = ngx_group_plan_last(plan);
+        step = ngx_group_plan_answered(plan);
 
-        if (step->error.outcome != NGX_GROUP_DONE) {
-            return ngx_group_plan_failed(plan, &step->error);
+        if (step == NULL) {
+            return NGX_DECLINED;
         }
 
         plan->result = step->answer;
@@ -729,22 +722,16 @@ ngx_group_plan_delete_read(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_deleted(ngx_group_plan_t *plan)
 {
-    ngx_str_t           key, text;
-    ngx_group_step_t   *step;
-    ngx_group_value_t  *v, *next;
+    ngx_str_t          text;
+    ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
-    for (v = step->answer->u.items.first; v; v = next) {
-        next = v->next;
-        key = v->key;
-        v->next = NULL;
-        ngx_group_value_set(plan->result, &key, v);
-    }
+    ngx_group_plan_merge(step->answer, plan->result);
 
     ngx_str_set(&text, "deleted");
 
@@ -827,12 +814,54 @@ ngx_group_plan_last(ngx_group_plan_t *plan)
 }
 
 
-ngx_int_t
-ngx_group_plan_failed(ngx_group_plan_t *plan, ngx_group_error_t *error)
+ngx_group_step_t *
+ngx_group_plan_answered(ngx_group_plan_t *plan)
 {
-    plan->error = *error;
+    ngx_group_step_t  *step;
 
-    return NGX_DECLINED;
+    step = ngx_group_plan_last(plan);
+
+    if (step->error.outcome != NGX_GROUP_DONE) {
+        plan->error = step->error;
+        return NULL;
+    }
+
+    return step;
+}
+
+
+void
+ngx_group_plan_merge(ngx_group_value_t *from, ngx_group_value_t *to)
+{
+    ngx_str_t           key;
+    ngx_group_value_t  *v, *next;
+
+    for (v = from->u.items.first; v; v = next) {
+        next = v->next;
+        key = v->key;
+        v->next = NULL;
+        ngx_group_value_set(to, &key, v);
+    }
+}
+
+
+ngx_int_t
+ngx_group_plan_put(ngx_group_plan_t *plan, ngx_group_value_t *group,
+    ngx_uint_t main, ngx_group_plan_pt next)
+{
+    ngx_str_t  *owner;
+
+    owner = ngx_group_plan_text(plan->doc, "owner");
+
+    if (ngx_group_plan_set(plan, group, "id", &plan->group_id) != NGX_OK
+        || (owner->len
+            && ngx_group_plan_set(plan, group, "owner", owner) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_REPLACE, group, NULL,
+                               main, next);
 }
 
 

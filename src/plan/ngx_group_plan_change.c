@@ -19,8 +19,6 @@ static ngx_int_t ngx_group_plan_read_group(ngx_group_plan_t *plan,
 static ngx_int_t ngx_group_plan_change(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_changed(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_verified(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_write(ngx_group_plan_t *plan,
-    ngx_group_value_t *group);
 static ngx_int_t ngx_group_plan_no_member(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_without(ngx_group_plan_t *plan,
     ngx_group_value_t *group, char *name, ngx_str_t *id);
@@ -73,10 +71,10 @@ ngx_group_plan_change(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *group, *members, *member, *copy;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     id = ngx_group_plan_member_id(plan);
@@ -96,7 +94,7 @@ ngx_group_plan_change(ngx_group_plan_t *plan)
             return NGX_ERROR;
         }
 
-        return ngx_group_plan_write(plan, group);
+        return ngx_group_plan_put(plan, group, 0, ngx_group_plan_changed);
     }
 
     if (member) {
@@ -122,26 +120,7 @@ ngx_group_plan_change(ngx_group_plan_t *plan)
     ngx_str_null(&copy->key);
     ngx_group_value_push(members, copy);
 
-    return ngx_group_plan_write(plan, group);
-}
-
-
-static ngx_int_t
-ngx_group_plan_write(ngx_group_plan_t *plan, ngx_group_value_t *group)
-{
-    ngx_str_t  *owner;
-
-    owner = ngx_group_plan_text(plan->doc, "owner");
-
-    if (ngx_group_plan_set(plan, group, "id", &plan->group_id) != NGX_OK
-        || (owner->len
-            && ngx_group_plan_set(plan, group, "owner", owner) != NGX_OK))
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_REPLACE, group, NULL, 0,
-                               ngx_group_plan_changed);
+    return ngx_group_plan_put(plan, group, 0, ngx_group_plan_changed);
 }
 
 
@@ -150,10 +129,10 @@ ngx_group_plan_changed(ngx_group_plan_t *plan)
 {
     ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     return ngx_group_plan_read_group(plan, ngx_group_plan_verified);
@@ -167,10 +146,10 @@ ngx_group_plan_verified(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *member;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     removing = (plan->op->operation == NGX_GROUP_MEMBER_REMOVE);
@@ -266,10 +245,10 @@ ngx_group_plan_listed(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *members, *v, *membership;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->items = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
@@ -320,10 +299,10 @@ ngx_group_plan_found_inside(ngx_group_plan_t *plan)
 {
     ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->members = ngx_group_plan_get(step->answer, "members");
@@ -383,10 +362,10 @@ ngx_group_plan_remove_done(ngx_group_plan_t *plan)
 {
     ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     return ngx_group_plan_done(plan, NULL);

@@ -215,10 +215,10 @@ ngx_group_plan_listed_page(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *items;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->result = step->answer;
@@ -316,10 +316,10 @@ ngx_group_plan_walked(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *items, *v, *next;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     items = ngx_group_plan_get(step->answer, "items");

@@ -39,10 +39,10 @@ ngx_group_plan_created(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *members;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->result = step->answer;
@@ -246,10 +246,10 @@ ngx_group_plan_replaced(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *wanted;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->result = step->answer;
@@ -411,10 +411,10 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *items, *v, *next, *member;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     items = ngx_group_plan_get(step->answer, "items");

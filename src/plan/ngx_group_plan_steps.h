@@ -30,9 +30,15 @@ ngx_int_t ngx_group_plan_call(ngx_group_plan_t *plan, ngx_uint_t operation,
 /* the one call of the last round */
 ngx_group_step_t *ngx_group_plan_last(ngx_group_plan_t *plan);
 
-/* ends with the error of a call */
-ngx_int_t ngx_group_plan_failed(ngx_group_plan_t *plan,
-    ngx_group_error_t *error);
+/* the same when it succeeded; NULL, and its error is the plan's: DECLINED */
+ngx_group_step_t *ngx_group_plan_answered(ngx_group_plan_t *plan);
+
+/* moves what "from" says to "to", where it replaces what was said before */
+void ngx_group_plan_merge(ngx_group_value_t *from, ngx_group_value_t *to);
+
+/* a round of one call that writes the whole group */
+ngx_int_t ngx_group_plan_put(ngx_group_plan_t *plan, ngx_group_value_t *group,
+    ngx_uint_t main, ngx_group_plan_pt next);
 
 /* ends with "not_supported": "the upstream API "x" <what> "<name>"" */
 ngx_int_t ngx_group_plan_refuse(ngx_group_plan_t *plan, char *what,

@@ -18,8 +18,6 @@ static ngx_uint_t ngx_group_plan_only_upstream(ngx_group_plan_t *plan,
 static ngx_uint_t ngx_group_plan_any_only(ngx_group_plan_t *plan,
     ngx_array_t *fields);
 static ngx_int_t ngx_group_plan_modify_read(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_modify_write(ngx_group_plan_t *plan,
-    ngx_group_value_t *group);
 static ngx_int_t ngx_group_plan_modify_written(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_members(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_known(ngx_group_plan_t *plan);
@@ -104,10 +102,10 @@ ngx_group_plan_kept(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *v, *next;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     for (v = step->answer->u.items.first; v; v = next) {
@@ -134,10 +132,10 @@ ngx_group_plan_rewritten(ngx_group_plan_t *plan)
 {
     ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     plan->result = step->answer;
@@ -165,10 +163,10 @@ ngx_group_plan_modify_read(ngx_group_plan_t *plan)
     ngx_group_step_t   *step;
     ngx_group_value_t  *change, *scalars, *group, *v;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     group = step->answer;
@@ -194,7 +192,8 @@ ngx_group_plan_modify_read(ngx_group_plan_t *plan)
             return NGX_ERROR;
         }
 
-        return ngx_group_plan_modify_write(plan, group);
+        return ngx_group_plan_put(plan, group, 1,
+                                  ngx_group_plan_modify_written);
     }
 
     if (!ngx_group_patch_sets(change)) {
@@ -219,7 +218,8 @@ ngx_group_plan_modify_read(ngx_group_plan_t *plan)
         return NGX_ERROR;
     }
 
-    return ngx_group_plan_modify_write(plan, v);
+    return ngx_group_plan_put(plan, v, 1,
+                                  ngx_group_plan_modify_written);
 }
 
 
@@ -258,33 +258,14 @@ ngx_group_plan_fewer_admins(ngx_group_plan_t *plan, ngx_group_value_t *group)
 
 
 static ngx_int_t
-ngx_group_plan_modify_write(ngx_group_plan_t *plan, ngx_group_value_t *group)
-{
-    ngx_str_t  *owner;
-
-    owner = ngx_group_plan_text(plan->doc, "owner");
-
-    if (ngx_group_plan_set(plan, group, "id", &plan->group_id) != NGX_OK
-        || (owner->len
-            && ngx_group_plan_set(plan, group, "owner", owner) != NGX_OK))
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_REPLACE, group, NULL, 1,
-                               ngx_group_plan_modify_written);
-}
-
-
-static ngx_int_t
 ngx_group_plan_modify_written(ngx_group_plan_t *plan)
 {
     ngx_group_step_t  *step;
 
-    step = ngx_group_plan_last(plan);
+    step = ngx_group_plan_answered(plan);
 
-    if (step->error.outcome != NGX_GROUP_DONE) {
-        return ngx_group_plan_failed(plan, &step->error);
+    if (step == NULL) {
+        return NGX_DECLINED;
     }
 
     if (ngx_group_plan_takes(step->op, "members")) {
