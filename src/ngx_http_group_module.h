@@ -137,6 +137,7 @@ typedef struct {
     ngx_group_plan_t          *plan;
     ngx_http_group_lock_t     *lock;          /* or NULL */
     ngx_uint_t                 pending;       /* calls under way */
+    ngx_msec_t                 started;       /* when the first one was */
     ngx_http_group_call_t     *call;          /* that carried the request */
     ngx_str_t                  upstream_host;
     ngx_str_t                  only;          /* attributes: wanted, */

@@ -244,11 +244,24 @@ ngx_http_group_raw_path(ngx_http_request_t *r, ngx_str_t *path,
 static void
 ngx_http_group_origin(ngx_http_request_t *r, ngx_str_t *origin)
 {
-    u_char     *p;
+    u_char     *p, addr[NGX_SOCKADDR_STRLEN];
     ngx_str_t   host;
 
     host = r->headers_in.host ? r->headers_in.host->value
                               : r->headers_in.server;
+
+    /* HTTP/1.0, and no server_name */
+
+    if (host.len == 0) {
+        host.data = addr;
+        host.len = NGX_SOCKADDR_STRLEN;
+
+        if (ngx_connection_local_sockaddr(r->connection, &host, 1)
+            != NGX_OK)
+        {
+            ngx_str_set(&host, "localhost");
+        }
+    }
 
 #if (NGX_HTTP_SSL)
     origin->len = (r->connection->ssl || r->schema.len == 5)
@@ -264,10 +277,12 @@ ngx_http_group_origin(ngx_http_request_t *r, ngx_str_t *origin)
     }
 
     origin->data = p;
-    p = ngx_cpymem(p, "https://", sizeof("https://") - 1);
 
-    if (origin->len == sizeof("http://") - 1) {
-        p = ngx_cpymem(origin->data, "http://", sizeof("http://") - 1);
+    if (origin->len == sizeof("https://") - 1) {
+        p = ngx_cpymem(p, "https://", sizeof("https://") - 1);
+
+    } else {
+        p = ngx_cpymem(p, "http://", sizeof("http://") - 1);
     }
 
     p = ngx_cpymem(p, host.data, host.len);

@@ -9,6 +9,10 @@
 #include "ngx_http_group_module.h"
 
 
+/* ms: after that a plan begins no more rounds; each call has its own limits */
+#define NGX_HTTP_GROUP_PLAN_TIME  60000
+
+
 static ngx_int_t ngx_http_group_prepare(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_go_on(ngx_http_request_t *r,
@@ -153,6 +157,7 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         }
 
         ctx->state = NGX_HTTP_GROUP_CALL;
+        ctx->started = ngx_current_msec;
         rc = ngx_http_group_go_on(r, ctx);
 
         break;
@@ -236,6 +241,12 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     plan = ctx->plan;
 
     for ( ;; ) {
+
+        /* the undoing of what is half done is never late */
+
+        plan->late = ((ngx_msec_int_t) (ngx_current_msec - ctx->started)
+                      > NGX_HTTP_GROUP_PLAN_TIME && !plan->undoing);
+
         rc = ngx_group_plan_run(plan);
 
         if (rc != NGX_AGAIN) {

@@ -756,6 +756,12 @@ ngx_group_plan_step(ngx_group_plan_t *plan, ngx_uint_t operation,
         return NGX_ERROR;
     }
 
+    if (plan->late) {
+        ngx_group_error_set(&plan->error, NGX_GROUP_TIMEOUT, "deadline",
+                            "all the upstream calls take too long");
+        return NGX_DECLINED;
+    }
+
     if (plan->calls == plan->max_calls) {
         ngx_group_error_set(&plan->error, NGX_GROUP_NOT_SUPPORTED, "calls",
                             "this takes more upstream calls than "

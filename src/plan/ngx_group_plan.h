@@ -69,6 +69,8 @@ struct ngx_group_plan_s {
     ngx_group_value_t      *removes;   /* and removed */
     ngx_group_value_t      *items;     /* groups of a list, read so far */
     ngx_uint_t              tries;
+    unsigned                late:1;    /* set by the caller: no more calls */
+    unsigned                undoing:1;
     unsigned                serial:1;  /* it changes what it has read: no other
                                           such plan of the group meanwhile */
     unsigned                brief:1;   /* the client does not want members */

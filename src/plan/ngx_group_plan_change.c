@@ -10,10 +10,6 @@
 #include "ngx_group_plan_steps.h"
 
 
-/* writes that somebody else's write undid before we give up */
-#define NGX_GROUP_PLAN_TRIES  4
-
-
 static ngx_int_t ngx_group_plan_read_group(ngx_group_plan_t *plan,
     ngx_group_plan_pt next);
 static ngx_int_t ngx_group_plan_change(ngx_group_plan_t *plan);

@@ -179,6 +179,8 @@ ngx_group_plan_undo(ngx_group_plan_t *plan)
     /* the undoing is not counted: it must be done */
 
     plan->calls = 0;
+    plan->late = 0;
+    plan->undoing = 1;
 
     rc = ngx_group_plan_call(plan, NGX_GROUP_GROUP_DELETE,
                              ngx_group_plan_address(plan), NULL, 0,

@@ -12,6 +12,10 @@
 #include "ngx_group_plan.h"
 
 
+/* writes that somebody else's write undid before we give up */
+#define NGX_GROUP_PLAN_TRIES  4
+
+
 /* begins a new round */
 void ngx_group_plan_round(ngx_group_plan_t *plan);
 

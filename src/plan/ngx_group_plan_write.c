@@ -19,6 +19,9 @@ static ngx_uint_t ngx_group_plan_any_only(ngx_group_plan_t *plan,
     ngx_array_t *fields);
 static ngx_int_t ngx_group_plan_modify_read(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_written(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_modify_verified(ngx_group_plan_t *plan);
+static ngx_uint_t ngx_group_plan_alike(ngx_group_value_t *wanted,
+    ngx_group_value_t *found);
 static ngx_int_t ngx_group_plan_modify_members(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_known(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_next(ngx_group_plan_t *plan);
@@ -269,10 +272,110 @@ ngx_group_plan_modify_written(ngx_group_plan_t *plan)
     }
 
     if (ngx_group_plan_takes(step->op, "members")) {
-        return NGX_OK;
+        return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
+                                   ngx_group_plan_address(plan), NULL, 0,
+                                   ngx_group_plan_modify_verified);
     }
 
     return ngx_group_plan_modify_members(plan);
+}
+
+
+/* a change that is there changes nothing when it is made again */
+
+static ngx_int_t
+ngx_group_plan_modify_verified(ngx_group_plan_t *plan)
+{
+    ngx_group_step_t   *step;
+    ngx_group_value_t  *again;
+
+    step = ngx_group_plan_answered(plan);
+
+    if (step == NULL) {
+        return NGX_DECLINED;
+    }
+
+    again = ngx_group_value_copy(plan->pool, step->answer);
+
+    if (again == NULL
+        || ngx_group_patch_apply(plan->pool,
+                                 ngx_group_plan_get(plan->doc, "change"),
+                                 again)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_group_plan_alike(again, step->answer)) {
+        return NGX_OK;
+    }
+
+    if (++plan->tries == NGX_GROUP_PLAN_TRIES) {
+        ngx_group_error_set(&plan->error, NGX_GROUP_CONFLICT, "writer",
+                            "somebody else keeps writing this group");
+        return NGX_DECLINED;
+    }
+
+    return ngx_group_plan_modify_read(plan);
+}
+
+
+/*
+ * Whether the upstream keeps the same of two groups: the same members, in any
+ * order, and the same of what it told of the first.
+ */
+
+static ngx_uint_t
+ngx_group_plan_alike(ngx_group_value_t *wanted, ngx_group_value_t *found)
+{
+    ngx_str_t          *id;
+    ngx_group_value_t  *v, *other, *item, *admins;
+
+    for (v = found->u.items.first; v; v = v->next) {
+
+        other = ngx_group_value_get(wanted, &v->key);
+
+        if (ngx_group_str_is(&v->key, "members")
+            && v->type == NGX_GROUP_ARRAY && other
+            && other->type == NGX_GROUP_ARRAY)
+        {
+            for (item = other->u.items.first; item; item = item->next) {
+                if (ngx_group_plan_has(v, ngx_group_plan_text(item, "id"))
+                    == NULL)
+                {
+                    return 0;
+                }
+            }
+
+            /* administrators are members by the vendor's own rule */
+
+            admins = ngx_group_plan_get(found, "admins");
+
+            for (item = v->u.items.first; item; item = item->next) {
+                id = ngx_group_plan_text(item, "id");
+
+                if (ngx_group_plan_has(other, id) == NULL
+                    && ngx_group_plan_has(admins, id) == NULL)
+                {
+                    return 0;
+                }
+            }
+
+            continue;
+        }
+
+        if (ngx_group_str_is(&v->key, "admins")
+            || ngx_group_str_is(&v->key, "member_count"))
+        {
+            continue;
+        }
+
+        if (other == NULL || !ngx_group_value_equal(v, other)) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
