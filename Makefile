@@ -182,6 +182,13 @@ unit: deps                  ## build and run the C tests of the pure layers
 	@$(MAKE) -s -f t/unit/unit.mk $(UNITS)
 	@env -u MAKEFLAGS -u MAKELEVEL $(PROVE) t/unit.t
 
+.PHONY: matrix
+matrix: deps                ## what is supported, as README's table
+	@$(MAKE) -s --no-print-directory all
+	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
+	    TEST_NGINX_MODULE='$(abspath $(MODULE))' TEST_GROUP_MATRIX=1 \
+	    perl -It/lib t/matrix.t | grep '^|'
+
 .PHONY: install
 install: all                ## install module, dialects, load_module file
 	install -d '$(DESTDIR)$(MODULESDIR)' '$(DESTDIR)$(LUADIR)/dialects' \

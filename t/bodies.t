@@ -69,6 +69,8 @@ my $locations = join '',
     location('signalwire', 'signalwire', $pass),
     location('signalwire', 'signalwire', 'http://' . $bulk->address,
         base => '/bulk'),
+    location('signalwire', 'faxfinder', $pass, base => '/named'),
+    location('faxfinder', 'portsip', $pass, base => '/urls'),
     location('vinyldns', 'vinyldns', $pass, base => '/signed',
         more => "group_credentials $clients;"),
     location('vinyldns', 'faxfinder', $pass, base => '/fax'),
@@ -707,6 +709,21 @@ subtest 'HTTP/1.0' => sub {
     is($r->header('Connection'), 'close', 'not kept');
     is($r->header('Transfer-Encoding'), undef, 'no chunks');
     is(one_call('no Host')->{body}, $wire, 'body');
+
+    # what it calls us by is not known, and URLs need a name
+    my %call = create('signalwire');
+    $r = $t->raw("POST /named$path HTTP/1.0\r\nContent-Length: "
+        . length($call{body}) . "\r\n\r\n$call{body}");
+    is($r->status, 200, 'in front of one that has URLs') || diag($r->raw);
+    one_call('in front of one that has URLs');
+    %call = create('faxfinder');
+    $r = $t->raw("POST /urls$call{uri} HTTP/1.0\r\nContent-Length: "
+        . length($call{body}) . "\r\n\r\n$call{body}");
+    is($r->xpath('//contact_group_url'), 'http://127.0.0.1:'
+        . $t->port($t->http2 ? 'http1' : undef)
+        . '/urls/ffws/v1/contact_groups/alice/700551909773148160',
+        'the address is one');
+    one_call('URLs');
 
     # up to the end of the connection is not allowed in a request
     $r = $t->raw("POST $path HTTP/1.0\r\nContent-Type: application/json\r\n"

@@ -7,6 +7,8 @@
 use strict;
 use warnings;
 
+use Compress::Zlib ();
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -533,6 +535,14 @@ server {
     location /secret { internal; return 200 "$SECRET"; }
     location \@secret { return 200 "$SECRET"; }
 }
+server {
+    # what is written stays here for a while
+    listen 127.0.0.1:%%PORT:slow%% sndbuf=4k;
+    @{[location('vinyldns', 'vinyldns', $to_list),
+        location('signalwire', 'vinyldns', $to_list, base => '/tiny',
+            more => 'output_buffers 1 64; postpone_output 0; gzip on; '
+                . 'gzip_types application/json;')]}
+}
 END
 );
 
@@ -986,8 +996,51 @@ subtest 'a body may come from a file' => sub {
     }
 };
 
+# The time that nginx's processes have used, in seconds.
+sub used {
+    my $ticks = 0;
+    for my $file (glob '/proc/[0-9]*/stat') {
+        open my $fh, '<', $file or next;
+        my ($parent, $user, $system) = (<$fh> // '')
+            =~ /^\d+ \(.*\) \S (\d+) (?:\S+ ){9}(\d+) (\d+)/ or next;
+        $ticks += $user + $system if $parent == $t->{nginx};
+    }
+    return $ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+subtest 'a client may take its time' => sub {
+    for my $uri ('/groups', '/tiny/api/relay/rest/number_groups') {
+        for my $accept ('', "Accept-Encoding: gzip\r\n") {
+            next if $accept && $uri !~ /tiny/;
+
+            my $c = $t->client(port => $t->port('slow'));
+            my $get = "GET $uri HTTP/1.1\r\nHost: a\r\n${accept}\r\n";
+            $c->send($get x 3);
+            sleep 0.1 * $slow;
+            my $before = used();
+            sleep 0.3;
+            cmp_ok(used() - $before, '<', 0.1, 'nginx waits');
+
+            for my $n (1 .. 3) {
+                my $r = $c->response;
+                $r->{body} = Compress::Zlib::memGunzip($r->body) if $accept;
+                my $json = $r->json // {};
+                is($r->status, 200, "$uri $n: status");
+                is(scalar(@{$json->{groups} // $json->{data} // []}), 2000,
+                    'all of it');
+            }
+            $c->close;
+        }
+    }
+
+    # or leave
+    my $c = $t->client(port => $t->port('slow'));
+    $c->send("GET /groups HTTP/1.1\r\nHost: a\r\n\r\n" x 3);
+    sleep 0.05;
+    $c->reset;
+};
+
 subtest 'an answer may be compressed, and nobody else\'s is' => sub {
-    require Compress::Zlib;
     my $port = $t->port('more');
 
     for my $client (dialects()) {

@@ -270,10 +270,8 @@ subtest 'containers' => sub {
 
 subtest 'variables' => sub {
     my $last = sub {
-        my $n = scalar($t->access);
         status(@_);
-        my @all = $t->access($n + 1);
-        return [@{$all[-1]}{qw(principal scopes)}];
+        return [@{$t->last_access}{qw(principal scopes)}];
     };
 
     is_deeply($last->($SIGNALWIRE, auth => ['project', 'S3cret-Basic']),

@@ -147,12 +147,10 @@ sub create {
 
     $u->clear;
     $t->mark;
-    my $before = $t->access;
     my $r = $t->post($path, json => $json);
-    my @access = $t->access($before + 1);
     my $got = $u->last;
 
-    return ($r, $got && $got->json, $access[-1]{lost});
+    return ($r, $got && $got->json, $t->last_access->{lost});
 }
 
 

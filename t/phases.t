@@ -166,6 +166,12 @@ location /ifset/ {
     proxy_set_header X-Seen \$seen;
     $pass
 }
+location /memo/ {
+    set \$memcached_key \$uri;
+    memcached_pass 127.0.0.1:@{[$t->refused_port]};
+    error_page 405 502 = \@memo;
+}
+location \@memo { $portsip group_base_path /memo/api; $pass }
 location /handover { $elsewhere }
 location /inner/ { internal; $portsip group_base_path /inner/api; $pass }
 
@@ -373,6 +379,21 @@ subtest 'a request may come by an internal redirect' => sub {
     is($r->status, 200, 'error_page to a path, POST') || diag($r->raw);
     my $got = upstream_got(1, 'error_page to a path, POST');
     is($got && "$got->{method} $got->{body}", 'GET ', 'is a GET');
+
+    # somebody has begun to discard the body
+    works('error_page of a cache', post('/memo'));
+    my $c = $t->client;
+    $c->send("GET /memo/api/groups HTTP/1.1\r\nHost: a\r\n"
+        . "Content-Length: 5000\r\n\r\nnull");
+    $r = $c->response(timeout => 5);
+    is($r->status, 200, 'error_page of a cache, GET with a body')
+        || diag($r->raw);
+    upstream_got(1, 'error_page of a cache, GET with a body');
+    $c->send('x' x 4996);
+    $r = $t->request(create('portsip'), client => $c);
+    is($r->status, 201, 'and the connection is good');
+    upstream_got(1, 'the next one');
+    $c->close;
 
     $r = $t->get('/handover/accel');
     is($r->status, 200, 'X-Accel-Redirect of an application');

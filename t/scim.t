@@ -10,9 +10,9 @@ use JSON::PP ();
 use Test::More;
 
 use Test::Gateway;
-use Test::Gateway::Message qw(json_decode json_encode);
+use Test::Gateway::Message qw(json_encode);
 use Test::Gateway::Vendors qw(
-    gateway_server groups_at json_is path_segment sign_in upstream_sign_in
+    gateway_server groups_at json_is path_segment sign_in
 );
 
 my $CORE     = 'urn:ietf:params:scim:schemas:core:2.0:';
@@ -60,9 +60,18 @@ my %emulator = map {
         %{$upstream{$_}{options} // {}}))
 } @upstreams;
 
+# SCIM as an upstream: this gateway's own, behind PortSIP's API
+my $token = $t->write_file('scim.json',
+    json_encode({type => 'bearer', token => {sign_in('scim')}->{bearer}}),
+    0600);
+
 $t->nginx(servers => join '', map {
     gateway_server($t, client => 'scim', upstream => $_,
-        url => $emulator{$_}->url, more => $upstream{$_}{more})
+        url => $emulator{$_}->url, more => $upstream{$_}{more}),
+    gateway_server($t, name => "behind.$_", client => 'portsip',
+        upstream => 'scim', open => 1, url => 'http://127.0.0.1:%%PORT%%',
+        more => "group_upstream_credentials $token;
+            proxy_set_header Host scim.$_;")
 } @upstreams);
 
 # A call of a client; a body that is there is JSON in SCIM's media type.
@@ -437,6 +446,33 @@ for my $u (@upstreams) {
         $emulator{$u}->reset;
     };
 
+    subtest "an import with members of $u" => sub {
+        $emulator{$u}->reset;
+        my @names = map { sprintf 'crew-%03d', $_ } 1 .. 104;
+        seed($u, @names);
+        my @m = map {"$_"} @{$upstream{$u}{members}};
+
+        my @first = is_list(scim($u, 'GET', '/Groups?startIndex=1&count=1'),
+            104, 1, 1, 'one of them');
+        my $r = patch($u, $first[0]{id}, {op => 'add', path => 'members',
+            value => [map { {value => $_} } @m[0 .. 2]]});
+        is($r->status, 204, 'has three members') or diag($r->body);
+
+        my %seen;
+        for my $start (1, 101) {
+            $seen{$_->{displayName}} = $_ for is_list(scim($u, 'GET',
+                "/Groups?startIndex=$start&count=100"), 104, $start,
+                $start == 1 ? 100 : 4, "from $start");
+        }
+        is_deeply([sort keys %seen], \@names, 'each');
+        my $group = $seen{$first[0]{displayName}};
+        is_deeply(ids($group), with_always($u, @m[0 .. 2]), 'its members');
+        is_deeply([sort keys %{$group->{members}[0]}], [qw($ref value)],
+            'what is known of one')
+            if $u eq 'vinyldns' || $u eq 'faxfinder';
+        $emulator{$u}->reset;
+    };
+
     subtest "what goes wrong in front of $u" => sub {
         my $call = sub {
             my ($method, $path, %option) = @_;
@@ -538,5 +574,131 @@ for my $u (@upstreams) {
             'discovery is not filtered');
     };
 }
+
+# each in its own group, of which two are members
+for my $u (@upstreams) {
+    subtest "changes in every shape, in front of $u" => sub {
+        $emulator{$u}->reset;
+        my @m = map {"$_"} @{$upstream{$u}{members}};
+        my $n = 0;
+
+        for my $case (
+            ['remove, path with a filter, no space',
+                [{op => 'remove', path => qq{members[value eq"$m[0]"]}}],
+                [$m[1]]],
+            ['replace, path members, none',
+                [{op => 'replace', path => 'members', value => []}], []],
+            ['replace, no path, members',
+                [{op => 'replace', value => {members => [{value => $m[2]}]}}],
+                [$m[2]]],
+            ['add, no path',
+                [{op => 'add', value => {members => [{value => $m[2]}]}}],
+                [@m[0 .. 2]]],
+            ['add, one that is no list',
+                [{op => 'add', path => 'members', value => {value => $m[2]}}],
+                [@m[0 .. 2]]],
+            ['Add, a text',
+                [{op => 'Add', path => 'members', value => $m[2]}],
+                [@m[0 .. 2]]],
+            ['Remove, several',
+                [{op => 'Remove', path => 'members',
+                    value => [map { {value => $_} } @m[0, 1]]}], []],
+            ['Remove, one that is not there',
+                [{op => 'Remove', path => 'members',
+                    value => [{value => $m[4]}]}], [@m[0, 1]]],
+            ['add, then remove',
+                [{op => 'add', path => 'members', value => [{value => $m[3]}]},
+                    {op => 'remove', path => qq{members[value eq "$m[3]"]}}],
+                [@m[0, 1]]],
+            ['remove, then add',
+                [{op => 'remove', path => qq{members[value eq "$m[0]"]}},
+                    {op => 'add', path => 'members',
+                        value => [{value => $m[0]}]}], [@m[0, 1]]],
+            ['the same twice',
+                [map { {op => 'add', path => 'members',
+                    value => [map { {value => $m[5]} } 1, 2]} } 1, 2],
+                [@m[0, 1, 5]]],
+            ['the whole URN',
+                [{op => 'add', path => "${CORE}Group:members",
+                    value => [{value => $m[2]}]}], [@m[0 .. 2]]],
+        ) {
+            my ($name, $operations, $expected) = @$case;
+            my $group = 'shape ' . ++$n;
+            my $r = scim($u, 'POST', '/Groups', {displayName => $group,
+                members => [map { {value => $_} } @m[0, 1]]});
+            is($r->status, 201, "$name: a group") or diag($r->body);
+            is_deeply(ids($r->json), with_always($u, @m[0, 1]),
+                "$name: of two");
+            $r = patch($u, $r->json->{id}, @$operations);
+            is($r->status, 204, "$name: changed") or diag($r->body);
+            is_deeply(kept($u, $group), with_always($u, @$expected), $name);
+            scim($u, 'DELETE', '/Groups/' . path_segment(
+                groups_at($t, $emulator{$u}, $u)->{$group}{id}));
+        }
+    };
+}
+
+for my $u (@upstreams) {
+    subtest "SCIM of $u as an upstream" => sub {
+        # nginx itself speaks HTTP/1 to the gateway behind it
+        plan skip_all => 'the gateway listens for HTTP/2' if $t->http2;
+
+        $emulator{$u}->reset;
+        my $m = "$upstream{$u}{members}[0]";
+        my $call = sub {
+            my ($method, $path, $status, $name, @data) = @_;
+            my $r = $t->request(method => $method, uri => "/api/groups$path",
+                headers => [Host => "behind.$u"],
+                @data ? (json => @data) : ());
+            is($r->status, $status, "$name: status") or diag($r->body);
+            return $r;
+        };
+
+        my $id = path_segment($call->('POST', '', 201, 'create',
+            {name => 'far'})->json->{id});
+        is_deeply(kept($u, 'far'), with_always($u), 'it is there');
+
+        my $list = $call->('GET', '?filter=' . path_segment(
+            "contains(name,'fa')"), 200, 'list')->json;
+        is($list->{count}, 1, 'one');
+        is($list->{items}[0]{name}, 'far', 'it is');
+        is($call->('GET', "/$id", 200, 'get')->json->{name}, 'far', 'got');
+
+        $call->('POST', "/$id", 200, 'replace', {name => 'further'});
+        $call->('POST', "/$id/members/$m", 200, 'add');
+        is_deeply(kept($u, 'further'), with_always($u, $m), 'both done');
+
+        my $members = $call->('GET', "/$id/members", 200, 'members')->json;
+        is_deeply([sort map { $_->{extension_number} }
+            @{$members->{items}}], with_always($u, $m), 'listed');
+        $call->('GET', "/$id/members/$m", 200, 'member');
+        $call->('POST', "/$id/members/$m/destroy", 204, 'remove');
+        is_deeply(kept($u, 'further'), with_always($u), 'removed');
+        $call->('GET', "/$id/members/$m", 404, 'no such member');
+
+        $call->('POST', "/$id/destroy", 204, 'delete');
+        is(kept($u, 'further'), undef, 'gone');
+        $call->('GET', "/$id", 404, 'no such group');
+    };
+}
+
+subtest 'names that are taken' => sub {
+    for my $u (qw(vinyldns portsip)) {
+        my $r = scim($u, 'POST', '/Groups', {displayName => 'taken'});
+        is($r->status, 201, "$u: first");
+        $r = scim($u, 'POST', '/Groups', {displayName => 'taken'});
+        is_error($r, $u eq 'vinyldns' ? (409, 'uniqueness')
+            : (400, 'invalidValue'), "$u: second");
+    }
+};
+
+subtest 'the last administrator' => sub {
+    my $r = scim('vinyldns', 'POST', '/Groups', {displayName => 'admin'});
+    my $id = $r->json->{id};
+    is_error(patch('vinyldns', $id,
+        {op => 'remove', path => qq{members[value eq "$OK"]}}),
+        400, 'invalidValue', 'is not removed by name');
+    is_deeply(kept('vinyldns', 'admin'), [$OK], 'and stays');
+};
 
 done_testing;

@@ -136,11 +136,9 @@ END
 sub line {
     my (@request) = @_;
 
-    my $n = $t->access;
     my $r = $t->request(@request);
-    my @access = $t->access($n + 1);
 
-    return ($access[-1], $r);
+    return ($t->last_access, $r);
 }
 
 sub line_is {

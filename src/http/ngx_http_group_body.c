@@ -24,6 +24,13 @@ ngx_http_group_read_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return ngx_http_group_collect_body(r, ctx);
     }
 
+    /* by who had the request before us, it came by an error_page */
+
+    if (r->discard_body) {
+        ctx->body_read = 1;
+        return NGX_OK;
+    }
+
     ctx->waiting = 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_group_body_handler);

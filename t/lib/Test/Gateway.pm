@@ -667,6 +667,15 @@ sub access {
     return @access;
 }
 
+# The line of the last request(), when those before it have theirs, too.
+sub last_access {
+    my ($self) = @_;
+
+    my @access = $self->access($self->{requests});
+
+    return $access[-1];
+}
+
 sub _tail {
     my ($text, $n) = @_;
     my @lines = split /\n/, $text;
@@ -827,6 +836,8 @@ sub raw {
 #   client => $c  on that connection, which stays open
 sub request {
     my ($self, @option) = @_;
+
+    $self->{requests}++;
 
     my %option = (method => 'GET', uri => '/', @option);
     my $headers = [@{pairs($option{headers})}];
