@@ -1,4 +1,4 @@
-# Changes of one group from many clients at once, through two workers and two
+# Changes of one group from many clients at once, through two workers and three
 # dialects: none is lost.
 
 use strict;
@@ -28,7 +28,7 @@ my $more = "group_default email o\@example.com;
 $t->nginx(servers => join '', map {
     gateway_server($t, client => $_, upstream => 'vinyldns',
         url => $vinyldns->url, more => $more)
-} qw(signalwire portsip));
+} qw(signalwire portsip scim));
 
 my @users = map { $_->{id} } @{$vinyldns->seed->{users}};
 
@@ -51,23 +51,39 @@ my @promises;
 for my $i (0 .. $#extra) {
     my ($uri, %headers, @body);
 
-    if ($i % 2) {
+    my $method = 'POST';
+
+    if ($i % 3 == 0) {
         $uri = item('signalwire', $id) . '/number_group_memberships';
         %headers = (Host => 'signalwire.vinyldns', Authorization =>
             $t->basic({sign_in('signalwire')}->{auth}->@*));
         @body = (json => {phone_number_id => $extra[$i]});
     }
-    else {
+    elsif ($i % 3 == 1) {
         $uri = '/api/groups/'
             . path_segment(MIME::Base64::encode_base64($id, ''))
             . "/members/$extra[$i]";
         %headers = (Host => 'portsip.vinyldns', Authorization =>
             'Bearer ' . {sign_in('portsip')}->{bearer});
     }
+    else {
+        $method = 'PATCH';
+        $uri = item('scim', $id);
+        %headers = (Host => 'scim.vinyldns', Authorization =>
+            'Bearer ' . {sign_in('scim')}->{bearer});
+        @body = (json => {
+            schemas => ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+            Operations => [{op => 'add', path => 'members',
+                value => [{value => $extra[$i]}]}],
+        });
+    }
 
-    push @promises, $ua->post_p("$base$uri" => \%headers => @body)
-        ->then(sub { $status{$_[0]->res->code}++ },
-            sub { $status{$_[0]}++ });
+    push @promises, $ua->start_p(
+        $ua->build_tx($method => "$base$uri" => \%headers => @body)
+    )->then(sub {
+        my $code = $_[0]->res->code;
+        $status{$code == 204 ? 200 : $code}++;
+    }, sub { $status{$_[0]}++ });
 }
 
 Mojo::Promise->all(@promises)->wait;

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_decode);
@@ -242,6 +243,39 @@ subtest 'memberships with ids of their own' => sub {
 
     $r = call('portsip', 'signalwire', uri => $uri);
     is($r->status, 404, 'and gone');
+};
+
+subtest 'a client that goes away leaves nothing half done' => sub {
+    $emulator{portsip}->clear;
+    $emulator{portsip}->fault({method => 'POST', path => '/members/10[1-3]$',
+        processed => JSON::PP::true(), delay => 100, times => 3,
+        status => 200});
+
+    my $body = '<contact_group><name>left</name>' . join('', map {
+        "<contact>http://x/ffws/v1/contacts/alice/$_</contact>"
+    } 101 .. 103) . '</contact_group>';
+
+    my $client = $t->client;
+    $client->send("POST /ffws/v1/contact_groups/alice HTTP/1.1\r\n"
+        . "Host: faxfinder.portsip\r\n"
+        . 'Authorization: '
+        . $t->basic({sign_in('faxfinder')}->{auth}->@*) . "\r\n"
+        . "Content-Type: application/xml\r\n"
+        . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
+
+    # gone as soon as the group is made
+    my $deadline = time + 10 * $t->patience;
+    sleep 0.02 until calls('portsip') || time > $deadline;
+    $client->reset;
+
+    my @members;
+    sleep 0.05 until (@members = grep { /members/ } calls('portsip')) >= 3
+        || time > $deadline;
+    is(scalar @members, 3, 'each member is added');
+
+    my $r = call('portsip', 'portsip', uri => collection('portsip'));
+    is(scalar(grep { $_->{name} eq 'left' } @{$r->json->{items}}), 1,
+        'the group is there');
 };
 
 subtest 'an answer that has to be read' => sub {

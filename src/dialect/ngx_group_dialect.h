@@ -316,8 +316,4 @@ ngx_int_t ngx_group_error_render(ngx_pool_t *pool,
 ngx_int_t ngx_group_error_read(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_uint_t status, ngx_group_value_t *value, ngx_group_error_t *error);
 
-/* the status that an outcome has unless a dialect says otherwise */
-ngx_uint_t ngx_group_outcome_status(ngx_uint_t outcome);
-
-
 #endif /* _NGX_GROUP_DIALECT_H_INCLUDED_ */

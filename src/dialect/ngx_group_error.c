@@ -120,13 +120,6 @@ static ngx_group_sentence_t  ngx_group_error_sentences[] = {
 };
 
 
-ngx_uint_t
-ngx_group_outcome_status(ngx_uint_t outcome)
-{
-    return ngx_group_outcome_statuses[outcome];
-}
-
-
 ngx_int_t
 ngx_group_error_render(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_group_error_t *error, ngx_group_error_context_t *context,
