@@ -316,4 +316,5 @@ ngx_int_t ngx_group_error_render(ngx_pool_t *pool,
 ngx_int_t ngx_group_error_read(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_uint_t status, ngx_group_value_t *value, ngx_group_error_t *error);
 
+
 #endif /* _NGX_GROUP_DIALECT_H_INCLUDED_ */
