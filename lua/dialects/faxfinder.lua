@@ -95,6 +95,12 @@ return dialect "faxfinder" {
         },
     },
 
+    -- contacts, which groups refer to
+    reads = {
+        { "GET", "/contacts/{owner}" },
+        { "GET", "/contacts/{owner}/{id}" },
+    },
+
     texts = { "response.message" },
 
     -- ASSUMED: the shape of an error, no page gives one

@@ -126,6 +126,15 @@ return dialect "vinyldns" {
         },
     },
 
+    -- what nobody else has; MembershipRouting
+    reads = {
+        { "GET", "/groups/{id}/admins", scopes = { "groups:read" } },
+        { "GET", "/groups/{id}/activity", scopes = { "groups:read" } },
+        { "GET", "/groups/change/{id}", scopes = { "groups:read" } },
+        { "GET", "/groups/valid/domains", scopes = { "groups:read" } },
+        { "GET", "/users/{id}", scopes = { "groups:read" } },
+    },
+
     texts = { "", "errors[]" },
     statuses = { [400] = "invalid" },
 

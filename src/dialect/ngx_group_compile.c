@@ -8,6 +8,7 @@
 
 
 static ngx_int_t ngx_group_compile_ops(ngx_group_compile_t *c, void *data);
+static ngx_int_t ngx_group_compile_reads(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_op(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_method(ngx_group_compile_t *c,
     ngx_group_op_t *op);
@@ -22,7 +23,7 @@ static ngx_int_t ngx_group_compile_documents(ngx_group_compile_t *c,
 static char  *ngx_group_compile_dialect_keys[] = {
     NGX_GROUP_LUA_DIALECT, "media_type", "accept", "format", "auth", "id",
     "member_id", "scopes", "base_path", "query_first", "syntax", "names",
-    "folds", "documents", "operations", "texts",
+    "folds", "documents", "reads", "operations", "texts",
     "statuses", "problems", "errors", NULL
 };
 
@@ -83,6 +84,8 @@ ngx_group_compile(ngx_group_compile_t *c)
     }
 
     if (ngx_array_init(&d->accept, c->pool, 2, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_array_init(&d->reads, c->pool, 4, sizeof(ngx_group_op_t))
+           != NGX_OK
         || ngx_array_init(&scopes, c->pool, 2, sizeof(ngx_str_t)) != NGX_OK
         || ngx_array_init(&d->variants, c->pool, 16,
                           sizeof(ngx_group_variant_t)) != NGX_OK
@@ -193,6 +196,8 @@ ngx_group_compile(ngx_group_compile_t *c)
                                   &d->member_id) != NGX_OK
         || ngx_group_compile_table(c, "operations", ngx_group_compile_ops,
                                    NULL) != NGX_OK
+        || ngx_group_compile_table(c, "reads", ngx_group_compile_reads, NULL)
+           != NGX_OK
         || ngx_group_compile_table(c, "documents",
                                    ngx_group_compile_documents, NULL)
            != NGX_OK
@@ -605,6 +610,57 @@ ngx_group_compile_documents(ngx_group_compile_t *c, void *data)
 
         c->len = len;
         lua_pop(c->lua, 1);
+    }
+
+    return NGX_OK;
+}
+
+
+/* reads = { { "GET", "/path/{id}", scopes = { ... } }, ... } */
+
+static ngx_int_t
+ngx_group_compile_reads(ngx_group_compile_t *c, void *data)
+{
+    size_t           len;
+    ngx_uint_t       i, n;
+    ngx_group_op_t  *op;
+
+    (void) data;
+
+    n = lua_objlen(c->lua, -1);
+
+    for (i = 1; i <= n; i++) {
+        len = ngx_group_compile_enter(c, NULL, i);
+
+        op = ngx_array_push(&c->dialect->reads);
+        if (op == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(op, sizeof(ngx_group_op_t));
+        op->operation = NGX_GROUP_VENDOR_READ;
+
+        lua_rawgeti(c->lua, -1, i);
+
+        if (!lua_istable(c->lua, -1)) {
+            return ngx_group_compile_error(c, NULL,
+                           "expected { \"GET\", \"/path\", ... }");
+        }
+
+        if (ngx_group_compile_op(c, op) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (!ngx_group_str_is(&op->method, "GET") || op->request
+            || op->response || op->query)
+        {
+            return ngx_group_compile_error(c, NULL,
+                           "expected a GET with nothing but scopes: it is "
+                           "sent and answered as it is");
+        }
+
+        lua_pop(c->lua, 1);
+        c->len = len;
     }
 
     return NGX_OK;

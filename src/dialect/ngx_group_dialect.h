@@ -158,6 +158,8 @@ typedef struct {
     ngx_uint_t                 id;           /* NGX_GROUP_ID_... */
     ngx_uint_t                 member_id;
     ngx_group_op_t            *ops[NGX_GROUP_OPERATIONS];
+    ngx_array_t                reads;        /* of ngx_group_op_t: answered by
+                                                the same vendor only */
     ngx_array_t                variants;     /* of ngx_group_variant_t */
     ngx_array_t                wordings;     /* of ngx_group_wording_t */
     ngx_array_t                readings;     /* of ngx_group_reading_t */

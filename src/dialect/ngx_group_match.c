@@ -74,9 +74,10 @@ ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_str_t *method, ngx_str_t *base_path, ngx_str_t *path, ngx_uint_t raw,
     ngx_group_op_t **op, ngx_group_value_t **params, ngx_group_error_t *error)
 {
-    ngx_int_t    rc;
-    ngx_str_t    rest, allow, segments[NGX_GROUP_MATCH_SEGMENTS];
-    ngx_uint_t   i, n;
+    ngx_int_t        rc;
+    ngx_str_t        rest, allow, segments[NGX_GROUP_MATCH_SEGMENTS];
+    ngx_uint_t       i, n;
+    ngx_group_op_t  *reads;
 
     if (path->len <= base_path->len
         || ngx_strncmp(path->data, base_path->data, base_path->len) != 0
@@ -98,9 +99,12 @@ ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
         goto not_found;
     }
 
-    for (i = 0; i < NGX_GROUP_OPERATIONS; i++) {
+    reads = dialect->reads.elts;
 
-        *op = dialect->ops[i];
+    for (i = 0; i < NGX_GROUP_OPERATIONS + dialect->reads.nelts; i++) {
+
+        *op = (i < NGX_GROUP_OPERATIONS) ? dialect->ops[i]
+                                         : &reads[i - NGX_GROUP_OPERATIONS];
 
         if (*op == NULL || !ngx_group_match_path(*op, segments, n)) {
             continue;

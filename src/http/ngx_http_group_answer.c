@@ -342,6 +342,24 @@ ngx_http_group_encode_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     answer->status = ctx->op->status;
 
+    if (ctx->op->operation == NGX_GROUP_VENDOR_READ) {
+
+        if (ngx_group_media_type(glcf->dialect, &ctx->call->answer_type)
+            != NGX_OK)
+        {
+            ngx_group_error_set(&ctx->error, NGX_GROUP_BAD_GATEWAY,
+                                "content_type",
+                                "the upstream's answer is of another media "
+                                "type than its API's");
+            return NGX_DECLINED;
+        }
+
+        answer->body = ctx->call->answer;
+        answer->media_type = ctx->call->answer_type;
+
+        return NGX_OK;
+    }
+
     if (ctx->op->response == NULL || answer->status == NGX_HTTP_NO_CONTENT) {
         return NGX_OK;
     }

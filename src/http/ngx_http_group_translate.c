@@ -63,7 +63,9 @@ ngx_http_group_decode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ctx->op->query == NULL) {
+    if (ctx->op->query == NULL
+        && ctx->op->operation != NGX_GROUP_VENDOR_READ)
+    {
         return NGX_OK;
     }
 
@@ -77,8 +79,9 @@ ngx_http_group_decode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return rc;
     }
 
-    if (ngx_group_decode(&t, ctx->op->query, ctx->args, ctx->query)
-        != NGX_OK)
+    if (ctx->op->query
+        && ngx_group_decode(&t, ctx->op->query, ctx->args, ctx->query)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

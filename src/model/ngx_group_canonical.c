@@ -14,7 +14,8 @@ static ngx_str_t  ngx_group_operation_names[] = {
     ngx_string("member.add"),
     ngx_string("member.list"),
     ngx_string("member.get"),
-    ngx_string("member.remove")
+    ngx_string("member.remove"),
+    ngx_string("vendor.read")     /* NGX_GROUP_VENDOR_READ */
 };
 
 

@@ -28,6 +28,10 @@ typedef enum {
 } ngx_group_operation_e;
 
 
+/* what only the vendor itself has, read by clients of its own dialect */
+#define NGX_GROUP_VENDOR_READ  NGX_GROUP_OPERATIONS
+
+
 /* what a canonical tree is of */
 
 typedef enum {

@@ -174,6 +174,12 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
 
     plan->next = ngx_group_plan_direct;
 
+    if (operation == NGX_GROUP_VENDOR_READ) {
+        return (plan->upstream == plan->client)
+               ? NGX_OK : ngx_group_plan_refuse(plan, "has nothing like",
+                                                &plan->op->pattern);
+    }
+
     if (plan->upstream == plan->client && ops[operation]) {
         return NGX_OK;
     }
@@ -776,7 +782,8 @@ ngx_group_plan_step(ngx_group_plan_t *plan, ngx_uint_t operation,
         return NGX_ERROR;
     }
 
-    step->op = plan->upstream->ops[operation];
+    step->op = (operation == NGX_GROUP_VENDOR_READ)
+               ? plan->op : plan->upstream->ops[operation];
     step->doc = doc;
     step->query = query;
     step->main = main;
