@@ -152,6 +152,7 @@ typedef struct {
     ngx_group_translation_t    upstream;      /* the upstream's side */
 
     unsigned                   proxied:1;     /* by a constant proxy_pass */
+    unsigned                   search:1;      /* the query is in the body */
     unsigned                   body_read:1;
     unsigned                   waiting:1;     /* for the body or a call */
     unsigned                   changed:1;     /* the body is not as it came */

@@ -310,6 +310,14 @@ subtest 'memory' => sub {
             my ($call) = any_request($n, 0, $n * 20);
             $t->request(%$call, http1 => 1);
             $n++;
+
+            # and some that leave in the middle
+            next if $n % 10;
+            my $c = $t->client;
+            $c->send("POST $call->{uri} HTTP/1.1\r\nHost: a\r\n"
+                . "Content-Type: application/json\r\n"
+                . "Content-Length: 20\r\n\r\n{\"name\"");
+            $n % 20 ? $c->reset : $c->close;
         }
         return rss($worker);
     };

@@ -638,6 +638,46 @@ for my $u (@upstreams) {
     };
 }
 
+subtest 'a search by POST' => sub {
+    $emulator{vinyldns}->reset;
+
+    for my $name (qw(Alpha Beta Gamma)) {
+        my $r = scim('vinyldns', 'POST', '/Groups',
+            {schemas => ["${CORE}Group"], displayName => $name});
+        is($r->status, 201, "$name is made");
+    }
+
+    my $search = {
+        schemas    => ["${MESSAGES}SearchRequest"],
+        filter     => 'displayName co "a"',
+        attributes => ['displayName', 'externalId'],
+        sortBy     => 'displayName',
+        sortOrder  => 'descending',
+        startIndex => 2,
+        count      => 1,
+    };
+
+    my $r = scim('vinyldns', 'POST', '/Groups/.search', $search);
+    is($r->status, 200, 'found') or diag($r->body);
+    is($r->json->{totalResults}, 3, 'in all');
+    is($r->json->{startIndex}, 2, 'from the second');
+    is_deeply([map { $_->{displayName} } @{$r->json->{Resources}}], ['Beta'],
+        'the page of it');
+    ok(!exists $r->json->{Resources}[0]{members}, 'with what was asked for');
+
+    $r = scim('vinyldns', 'POST', '/Groups/.search',
+        {%$search, filter => 'displayName xx'});
+    is($r->status, 400, 'a bad filter');
+    is($r->json->{scimType}, 'invalidFilter', 'is told so');
+
+    $r = scim('vinyldns', 'POST', '/Groups/.search', {%$search, count => 'x'});
+    is($r->status, 400, 'a wrong type');
+
+    $r = $t->request(method => 'POST', uri => '/scim/v2/Groups/.search',
+        json => $search, headers => [Host => 'scim.vinyldns']);
+    is($r->status, 401, 'by who signs in');
+};
+
 for my $u (@upstreams) {
     subtest "SCIM of $u as an upstream" => sub {
         # nginx itself speaks HTTP/1 to the gateway behind it

@@ -148,6 +148,7 @@ return dialect "scim" {
         },
         ["group.list"] = {
             "GET", "/Groups", scopes = { "groups:read" },
+            search = "/Groups/.search",
             query = {
                 field "filter" { type = "filter" },
                 -- 3.4.2.4: less than 1 is 1, a count less than 0 is 0

@@ -30,7 +30,7 @@ static char  *ngx_group_compile_dialect_keys[] = {
 
 static char  *ngx_group_compile_op_keys[] = {
     "query", "request", "response", "status", "accept", "scopes", "location",
-    "patch", NULL
+    "patch", "search", NULL
 };
 
 
@@ -373,7 +373,8 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
     ngx_str_null(&location);
     patch = 0;
 
-    if (ngx_group_compile_string(c, "location", &location) != NGX_OK
+    if (ngx_group_compile_string(c, "search", &op->search) != NGX_OK
+        || ngx_group_compile_string(c, "location", &location) != NGX_OK
         || ngx_group_compile_flag(c, "patch", &patch) != NGX_OK)
     {
         return NGX_ERROR;

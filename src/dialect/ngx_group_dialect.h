@@ -106,6 +106,8 @@ typedef struct {
     ngx_array_t                scopes;    /* of ngx_str_t */
     ngx_array_t               *location;  /* of ngx_group_piece_t: the answer's
                                              Location, or NULL */
+    ngx_str_t                  search;    /* path of the same as a POST, with
+                                             the query in its body */
     unsigned                   patch:1;   /* the body is a SCIM PatchOp */
 } ngx_group_op_t;
 
@@ -218,6 +220,10 @@ ngx_group_dialect_t *ngx_group_dialect_load(ngx_conf_t *cf, ngx_str_t *name,
 ngx_int_t ngx_group_match(ngx_pool_t *pool, ngx_group_dialect_t *dialect,
     ngx_str_t *method, ngx_str_t *base_path, ngx_str_t *path, ngx_uint_t raw,
     ngx_group_op_t **op, ngx_group_value_t **params, ngx_group_error_t *error);
+
+/* the operation that a POST to that path searches by, or NULL */
+ngx_group_op_t *ngx_group_match_search(ngx_group_dialect_t *dialect,
+    ngx_str_t *base_path, ngx_str_t *path);
 
 /* the document at a path, or NULL */
 ngx_group_value_t *ngx_group_match_document(ngx_group_dialect_t *dialect,

@@ -40,6 +40,35 @@ static ngx_str_t  ngx_group_match_methods[] = {
 };
 
 
+ngx_group_op_t *
+ngx_group_match_search(ngx_group_dialect_t *dialect, ngx_str_t *base_path,
+    ngx_str_t *path)
+{
+    ngx_str_t        rest;
+    ngx_uint_t       i;
+    ngx_group_op_t  *op;
+
+    if (path->len <= base_path->len
+        || ngx_strncmp(path->data, base_path->data, base_path->len) != 0)
+    {
+        return NULL;
+    }
+
+    rest.data = path->data + base_path->len;
+    rest.len = path->len - base_path->len;
+
+    for (i = 0; i < NGX_GROUP_OPERATIONS; i++) {
+        op = dialect->ops[i];
+
+        if (op && op->search.len && ngx_group_str_eq(&op->search, &rest)) {
+            return op;
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_group_value_t *
 ngx_group_match_document(ngx_group_dialect_t *dialect, ngx_str_t *base_path,
     ngx_str_t *path)

@@ -37,7 +37,9 @@ ngx_http_group_access_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         rc = ngx_http_group_match(r, &ctx);
 
-        if (rc == NGX_OK && glcf->dialect->query_first && ctx->op) {
+        if (rc == NGX_OK && glcf->dialect->query_first && ctx->op
+            && !ctx->search)
+        {
             rc = ngx_http_group_decode_query(r, ctx);
         }
 
@@ -168,6 +170,18 @@ ngx_http_group_match(ngx_http_request_t *r, ngx_http_group_ctx_t **pctx)
                             "method", "the method is not allowed here");
         ngx_str_set(&ctx->error.allow, "GET");
         return NGX_DECLINED;
+    }
+
+    ctx->op = (r->method == NGX_HTTP_POST)
+              ? ngx_group_match_search(glcf->dialect, &ctx->client.base_path,
+                                       &path)
+              : NULL;
+
+    if (ctx->op) {
+        ctx->search = 1;
+        ctx->doc = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+
+        return (ctx->doc == NULL) ? NGX_ERROR : NGX_OK;
     }
 
     rc = ngx_group_match(r->pool, glcf->dialect, &r->method_name,

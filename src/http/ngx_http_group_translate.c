@@ -10,6 +10,10 @@
 #include "ngx_group_patch.h"
 
 
+static ngx_int_t ngx_http_group_parse_body(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_parse_search(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_decode_body(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 static ngx_uint_t ngx_http_group_encoded(ngx_http_request_t *r);
@@ -70,10 +74,11 @@ ngx_http_group_decode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     }
 
     t = ctx->client;
-    t.text = 1;
+    t.text = !ctx->search;
     t.query = 1;
 
-    rc = ngx_group_query_parse(&t, &r->args, &ctx->args);
+    rc = ctx->search ? ngx_http_group_parse_search(r, ctx)
+                     : ngx_group_query_parse(&t, &r->args, &ctx->args);
 
     if (rc != NGX_OK) {
         return rc;
@@ -101,7 +106,9 @@ ngx_http_group_decode_request(ngx_http_request_t *r,
 
     rc = ngx_http_group_decode_query(r, ctx);
 
-    if (rc == NGX_OK && (ctx->op->request || ctx->op->patch)) {
+    if (rc == NGX_OK && !ctx->search
+        && (ctx->op->request || ctx->op->patch))
+    {
         rc = ngx_http_group_decode_body(r, ctx);
     }
 
@@ -113,17 +120,16 @@ ngx_http_group_decode_request(ngx_http_request_t *r,
 }
 
 
+/* the body to ctx->tree */
+
 static ngx_int_t
-ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+ngx_http_group_parse_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                   rc;
     ngx_str_t                   why;
-    ngx_group_value_t          *change;
     ngx_group_limits_t          limits;
     ngx_group_dialect_t        *dialect;
     ngx_http_group_loc_conf_t  *glcf;
-
-    static ngx_str_t            key = ngx_string("change");
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
     dialect = glcf->dialect;
@@ -172,6 +178,27 @@ ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    ngx_group_value_t    *change;
+    ngx_group_dialect_t  *dialect;
+
+    static ngx_str_t      key = ngx_string("change");
+
+    dialect = ctx->client.dialect;
+
+    rc = ngx_http_group_parse_body(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     ctx->client.text = (dialect->format == NGX_GROUP_FORMAT_XML);
 
     if (ctx->op->patch) {
@@ -192,6 +219,62 @@ ngx_http_group_decode_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     }
 
     return ngx_http_group_declined(ctx);
+}
+
+
+/* a query that is a body: lists in it are written as in a query string */
+
+static ngx_int_t
+ngx_http_group_parse_search(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    u_char             *p;
+    size_t              len;
+    ngx_int_t           rc;
+    ngx_group_value_t  *v, *item;
+
+    rc = ngx_http_group_parse_body(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->args = ctx->tree;
+
+    for (v = ctx->args->u.items.first; v; v = v->next) {
+
+        if (v->type != NGX_GROUP_ARRAY) {
+            continue;
+        }
+
+        len = 0;
+
+        for (item = v->u.items.first; item; item = item->next) {
+            if (item->type == NGX_GROUP_STRING) {
+                len += item->u.text.len + 1;
+            }
+        }
+
+        p = ngx_pnalloc(r->pool, len + 1);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        item = v->u.items.first;
+
+        v->type = NGX_GROUP_STRING;
+        v->u.text.data = p;
+
+        for ( /* void */ ; item; item = item->next) {
+            if (item->type == NGX_GROUP_STRING) {
+                p = ngx_sprintf(p, "%s%V", p == v->u.text.data ? "" : ",",
+                                &item->u.text);
+            }
+        }
+
+        v->u.text.len = p - v->u.text.data;
+    }
+
+    return NGX_OK;
 }
 
 
