@@ -51,6 +51,8 @@ static char *ngx_http_group_default(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_group_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_group_metrics_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 
 
 static ngx_conf_enum_t  ngx_http_group_loss[] = {
@@ -211,6 +213,13 @@ static ngx_command_t  ngx_http_group_commands[] = {
       offsetof(ngx_http_group_loc_conf_t, plan_max_calls),
       &ngx_http_group_calls_bounds },
 
+    { ngx_string("group_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_group_metrics_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -305,7 +314,9 @@ ngx_http_group_add_handlers(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (ngx_http_group_lock_zone(cf) != NGX_OK) {
+    if (ngx_http_group_lock_zone(cf) != NGX_OK
+        || ngx_http_group_metrics_zone(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -921,6 +932,23 @@ ngx_http_group_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
     gmcf->policies = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_group_metrics_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_group_main_conf_t  *gmcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_group_metrics_handler;
+
+    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
+    gmcf->used = 1;
 
     return NGX_CONF_OK;
 }

@@ -26,6 +26,7 @@ typedef struct {
     ngx_uint_t                 used;          /* there is a group_dialect */
     ngx_uint_t                 policies;      /* there is a group_policy */
     ngx_shm_zone_t            *locks;         /* of groups under change */
+    ngx_shm_zone_t            *metrics;
 } ngx_http_group_main_conf_t;
 
 
@@ -105,6 +106,7 @@ typedef struct {
 
 
 typedef struct ngx_http_group_lock_s  ngx_http_group_lock_t;
+typedef struct ngx_http_group_metrics_s  ngx_http_group_metrics_t;
 
 
 typedef enum {
@@ -318,6 +320,19 @@ ngx_int_t ngx_http_group_special_header(ngx_http_request_t *r);
 /* what is to be sent instead of "in": that, or the error, or nothing yet */
 ngx_chain_t *ngx_http_group_special_body(ngx_http_request_t *r,
     ngx_chain_t *in);
+
+
+/* http/ngx_http_group_metrics.c */
+
+/* adds the zone of the counters.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_metrics_zone(ngx_conf_t *cf);
+
+/* the content handler of group_metrics */
+ngx_int_t ngx_http_group_metrics_handler(ngx_http_request_t *r);
+
+void ngx_http_group_count_request(ngx_http_request_t *r, ngx_uint_t outcome);
+void ngx_http_group_count_call(ngx_http_request_t *r);
+void ngx_http_group_count_undo(ngx_http_request_t *r, ngx_uint_t failed);
 
 
 /* http/ngx_http_group_variables.c */

@@ -51,6 +51,9 @@ $servers .= gateway_server($t, name => 'one', client => 'vinyldns',
     upstream => 'portsip', url => $emulator{portsip}->url,
     more => 'group_plan_concurrency 1;');
 
+$servers .= 'server { listen ' . $t->listen . '; server_name metrics;
+    location / { group_metrics; } }';
+
 $t->nginx(servers => $servers);
 
 sub call {
@@ -64,6 +67,12 @@ sub call {
 sub calls {
     my ($upstream) = @_;
     return map { "$_->{method} $_->{path}" } $emulator{$upstream}->journal;
+}
+
+sub metric {
+    my ($name) = @_;
+    my $r = $t->request(uri => '/', headers => [Host => 'metrics']);
+    return $r->body =~ /^nginx_group_\Q$name\E (\d+)$/m ? $1 : undef;
 }
 
 sub make {
@@ -129,6 +138,8 @@ subtest 'an undo that fails is told' => sub {
     like($r->body, qr/could not be removed/, 'in the answer');
     $t->like_log(qr/made upstream only in part and could not be removed/,
         'and in the log');
+    is(metric('plan_undo_failures_total'), 1, 'and in the metrics');
+    is(metric('plan_undos_total'), 2, 'with the undo that worked');
 };
 
 subtest 'more calls than allowed are undone' => sub {

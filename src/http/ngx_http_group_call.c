@@ -106,6 +106,8 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
 
     call->request = r;
 
+    ngx_http_group_count_call(r);
+
     ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
     if (ps == NULL) {
         return NGX_ERROR;

@@ -299,6 +299,10 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
                       && ctx->call->status < NGX_HTTP_INTERNAL_SERVER_ERROR
                       && ctx->call->status != NGX_HTTP_UNAUTHORIZED);
 
+        if (plan->undoing) {
+            ngx_http_group_count_undo(r, plan->orphan.len != 0);
+        }
+
         if (plan->orphan.len) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "group \"%V\" was made upstream only in part and "

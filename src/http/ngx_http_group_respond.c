@@ -48,6 +48,8 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     ctx->state = NGX_HTTP_GROUP_FINISHED;
 
+    ngx_http_group_count_request(r, ctx->error.outcome);
+
     /* who waits to be told to continue need not send a body any more */
 
     r->expect_tested = 1;

@@ -92,6 +92,9 @@ ngx_http_group_special_header(ngx_http_request_t *r)
 
     ctx->error = error;
     ctx->state = NGX_HTTP_GROUP_FINISHED;
+
+    ngx_http_group_count_request(r, outcome);
+
     ctx->answered = 1;
 
     /* the status and a challenge are nginx's */
