@@ -412,6 +412,16 @@ ngx_http_group_policy_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     ngx_http_group_policy_result(ctx, &ctx->doc, member);
 
     if (pc->query_changed) {
+
+        /* "ctx.query = nil": nothing is asked for */
+
+        if (pc->query == NULL) {
+            pc->query = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+            if (pc->query == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
         ctx->query = pc->query;
         ctx->changed = 1;
     }

@@ -434,7 +434,11 @@ ngx_group_plan_cut(ngx_group_plan_t *plan)
     offset = ngx_group_plan_integer(plan->query, "offset", 0);
 
     if (offset == 0) {
-        offset = ngx_group_plan_integer(plan->query, "page", 0) * limit;
+        offset = ngx_group_plan_integer(plan->query, "page", 0);
+
+        /* a page behind the last one may be any number */
+
+        offset = (limit && offset > total / limit) ? total : offset * limit;
     }
 
     cursor = ngx_group_plan_text(plan->query, "cursor");
@@ -473,7 +477,7 @@ ngx_group_plan_cut(ngx_group_plan_t *plan)
         return NGX_ERROR;
     }
 
-    if (limit > 0 && offset + limit < total) {
+    if (limit > 0 && offset < total && limit < total - offset) {
         p = ngx_pnalloc(plan->pool, NGX_INT64_LEN + 1);
         if (p == NULL) {
             return NGX_ERROR;
