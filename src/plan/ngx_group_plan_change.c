@@ -107,8 +107,16 @@ ngx_group_plan_change(ngx_group_plan_t *plan)
         ngx_group_value_set(group, &key, members);
     }
 
-    copy = ngx_group_value_copy(plan->pool,
-                                ngx_group_plan_get(plan->doc, "member"));
+    member = ngx_group_plan_get(plan->doc, "member");
+
+    if (member == NULL) {
+        ngx_str_set(&key, "member.id");
+        (void) ngx_group_error_problem(plan->pool, &plan->error, &key,
+                                       "missing");
+        return NGX_DECLINED;
+    }
+
+    copy = ngx_group_value_copy(plan->pool, member);
     if (copy == NULL) {
         return NGX_ERROR;
     }

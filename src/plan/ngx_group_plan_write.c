@@ -410,8 +410,13 @@ ngx_group_plan_modify_known(ngx_group_plan_t *plan)
     }
 
     for (v = plan->members->u.items.first; v; v = v->next) {
-        member = ngx_group_value_copy(plan->pool,
-                                      ngx_group_plan_get(v, "member"));
+        member = ngx_group_plan_get(v, "member");
+
+        if (member == NULL) {
+            continue;
+        }
+
+        member = ngx_group_value_copy(plan->pool, member);
         if (member == NULL) {
             return NGX_ERROR;
         }
