@@ -66,7 +66,6 @@ END
     server => <<"END",
 group_dialect portsip;
 location / { proxy_pass $host; }
-location /root/ { group_base_path /; proxy_pass $host; }
 location /groups { group_base_path /; proxy_pass $host; }
 location /v1/ { group_base_path /v1; proxy_pass $host; }
 location /v2/ { group_base_path /v2/x/; proxy_pass $host; }

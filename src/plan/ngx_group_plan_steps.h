@@ -103,11 +103,6 @@ ngx_uint_t ngx_group_plan_keeps(ngx_group_plan_t *plan);
 ngx_int_t ngx_group_plan_modify(ngx_group_plan_t *plan);
 
 
-/* leaves those administrators of a group that are its members */
-ngx_int_t ngx_group_plan_fewer_admins(ngx_group_plan_t *plan,
-    ngx_group_value_t *group);
-
-
 /* ngx_group_plan_list.c: lists that the upstream cannot be asked for as such */
 
 /*

@@ -18,6 +18,8 @@ static ngx_uint_t ngx_group_plan_only_upstream(ngx_group_plan_t *plan,
 static ngx_uint_t ngx_group_plan_any_only(ngx_group_plan_t *plan,
     ngx_array_t *fields);
 static ngx_int_t ngx_group_plan_modify_read(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_fewer_admins(ngx_group_plan_t *plan,
+    ngx_group_value_t *group);
 static ngx_int_t ngx_group_plan_modify_written(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_verified(ngx_group_plan_t *plan);
 static ngx_uint_t ngx_group_plan_alike(ngx_group_value_t *wanted,
@@ -221,12 +223,13 @@ ngx_group_plan_modify_read(ngx_group_plan_t *plan)
         return NGX_ERROR;
     }
 
-    return ngx_group_plan_put(plan, v, 1,
-                                  ngx_group_plan_modify_written);
+    return ngx_group_plan_put(plan, v, 1, ngx_group_plan_modify_written);
 }
 
 
-ngx_int_t
+/* leaves those administrators of a group that are its members */
+
+static ngx_int_t
 ngx_group_plan_fewer_admins(ngx_group_plan_t *plan, ngx_group_value_t *group)
 {
     ngx_str_t           key;
