@@ -46,6 +46,7 @@ typedef struct {
 } ngx_group_json_scan_t;
 
 
+static ngx_inline u_char *ngx_group_json_plain(u_char *p, u_char *last);
 static ngx_int_t ngx_group_json_scan(ngx_group_json_ctx_t *ctx,
     ngx_group_json_scan_t *scan, size_t *at);
 static size_t ngx_group_json_escape(ngx_group_json_ctx_t *ctx, u_char *p,
@@ -175,6 +176,39 @@ ngx_group_json_decode(ngx_pool_t *pool, ngx_group_limits_t *limits,
 
 
 /*
+ * The first byte from "p" that does not stand for itself in a string: a control
+ * character, a quote or a backslash.  Eight bytes are looked at in one go; what
+ * a borrow marks in vain is looked at again.
+ */
+
+static ngx_inline u_char *
+ngx_group_json_plain(u_char *p, u_char *last)
+{
+    uint64_t  w, marks;
+
+    while (last - p >= (ssize_t) sizeof(uint64_t)) {
+        ngx_memcpy(&w, p, sizeof(uint64_t));
+
+        marks = (w - 0x2020202020202020)
+                | ((w ^ 0x2222222222222222) - 0x0101010101010101)
+                | ((w ^ 0x5c5c5c5c5c5c5c5c) - 0x0101010101010101);
+
+        if (marks & ~w & 0x8080808080808080) {
+            break;
+        }
+
+        p += sizeof(uint64_t);
+    }
+
+    while (p < last && *p >= 0x20 && *p != '"' && *p != '\\') {
+        p++;
+    }
+
+    return p;
+}
+
+
+/*
  * Reads over the bytes once, before yajl does: for what yajl lets pass, and
  * for what it will need.
  */
@@ -212,6 +246,11 @@ ngx_group_json_scan(ngx_group_json_ctx_t *ctx, ngx_group_json_scan_t *scan,
     for (p = in->data; p < last; p++) {
 
         if (string) {
+            p = ngx_group_json_plain(p, last);
+
+            if (p == last) {
+                break;
+            }
 
             if (*p == '"') {
                 n = p - string;
@@ -233,7 +272,7 @@ ngx_group_json_scan(ngx_group_json_ctx_t *ctx, ngx_group_json_scan_t *scan,
                 escaped = 1;
                 p += n - 1;
 
-            } else if (*p < 0x20) {
+            } else {
                 *at = p - in->data;
                 ctx->reason = "a control character in a string";
                 return NGX_DECLINED;
@@ -950,17 +989,22 @@ ngx_group_json_string_size(ngx_str_t *text)
     p = text->data;
     last = p + text->len;
 
-    for ( /* void */ ; p < last; p++) {
+    for ( ;; ) {
+        p = ngx_group_json_plain(p, last);
 
-        if (*p < 0x20) {
-            size += ngx_group_json_short[*p] ? 1 : sizeof("\\u0000") - 2;
-
-        } else if (*p == '"' || *p == '\\') {
-            size++;
+        if (p == last) {
+            return size;
         }
-    }
 
-    return size;
+        if (*p >= 0x20 || ngx_group_json_short[*p]) {
+            size++;
+
+        } else {
+            size += sizeof("\\u0000") - 2;
+        }
+
+        p++;
+    }
 }
 
 
@@ -1020,7 +1064,7 @@ ngx_group_json_write(u_char *p, ngx_group_value_t *value)
 static u_char *
 ngx_group_json_write_string(u_char *p, ngx_str_t *text)
 {
-    u_char  *s, *last, c;
+    u_char  *s, *last, *plain, c;
 
     static u_char  hex[] = "0123456789abcdef";
 
@@ -1029,20 +1073,26 @@ ngx_group_json_write_string(u_char *p, ngx_str_t *text)
 
     *p++ = '"';
 
-    while (s < last) {
+    for ( ;; ) {
+        plain = ngx_group_json_plain(s, last);
+
+        if (plain != s) {
+            p = ngx_cpymem(p, s, plain - s);
+            s = plain;
+        }
+
+        if (s == last) {
+            break;
+        }
+
         c = *s++;
 
+        *p++ = '\\';
+
         if (c >= 0x20) {
-
-            if (c == '"' || c == '\\') {
-                *p++ = '\\';
-            }
-
             *p++ = c;
             continue;
         }
-
-        *p++ = '\\';
 
         if (ngx_group_json_short[c]) {
             *p++ = ngx_group_json_short[c];

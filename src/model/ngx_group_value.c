@@ -15,11 +15,12 @@ ngx_group_value_create(ngx_pool_t *pool, ngx_group_type_e type)
 {
     ngx_group_value_t  *value;
 
-    value = ngx_pcalloc(pool, sizeof(ngx_group_value_t));
+    value = ngx_palloc(pool, sizeof(ngx_group_value_t));
     if (value == NULL) {
         return NULL;
     }
 
+    ngx_memzero(value, sizeof(ngx_group_value_t));
     value->type = type;
 
     return value;

@@ -17,8 +17,7 @@ enum {
     NGX_GROUP_CONTEXT_OPERATION,
     NGX_GROUP_CONTEXT_DIALECT,
     NGX_GROUP_CONTEXT_UPSTREAM_DIALECT,
-    NGX_GROUP_CONTEXT_FIELDS,
-    NGX_GROUP_CONTEXT_ORIGINS
+    NGX_GROUP_CONTEXT_FIELDS
 };
 
 
@@ -29,7 +28,6 @@ static void ngx_group_context_field(lua_State *L,
 static void ngx_group_context_principal(lua_State *L,
     ngx_group_principal_t *principal);
 static void ngx_group_context_params(lua_State *L, ngx_array_t *params);
-static void ngx_group_context_origins(lua_State *L);
 
 static int ngx_group_context_var(lua_State *L);
 static int ngx_group_context_deny(lua_State *L);
@@ -72,6 +70,8 @@ void
 ngx_group_context_open(lua_State *L)
 {
     int  i;
+
+    ngx_group_tree_open(L);
 
     ngx_group_sandbox_metatable(L);
 
@@ -138,8 +138,6 @@ ngx_group_context_pull(lua_State *L, ngx_group_context_t *context)
     lua_getfenv(L, -1);
     values = lua_gettop(L);
 
-    ngx_group_context_origins(L);
-
     for (i = 0; i < NGX_GROUP_CONTEXT_TREES; i++) {
 
         if (!(context->used & (1 << i))) {
@@ -157,15 +155,14 @@ ngx_group_context_pull(lua_State *L, ngx_group_context_t *context)
         }
 
         value = ngx_group_tree_pull(L, ctx->pool, *tree,
-                                    ngx_group_context_names[i], values + 1,
-                                    ctx->memory);
+                                    ngx_group_context_names[i], ctx->memory);
 
         if (*tree == NULL || !ngx_group_value_equal(*tree, value)) {
             *tree = value;
         }
     }
 
-    lua_pop(L, 2);
+    lua_pop(L, 1);
 }
 
 
@@ -214,7 +211,7 @@ ngx_group_context_index(lua_State *L)
 }
 
 
-/* pushes the value of a field; the table of values is on top of the stack */
+/* pushes the value of a field */
 
 static void
 ngx_group_context_field(lua_State *L, ngx_group_context_t *context,
@@ -255,9 +252,7 @@ ngx_group_context_field(lua_State *L, ngx_group_context_t *context,
             break;
         }
 
-        ngx_group_context_origins(L);
-        ngx_group_tree_push(L, tree, lua_gettop(L));
-        lua_remove(L, -2);
+        ngx_group_tree_push(L, ctx->pool, tree);
     }
 }
 
@@ -305,22 +300,6 @@ ngx_group_context_params(lua_State *L, ngx_array_t *params)
         ngx_group_context_push_str(L, &kv[i].key);
         ngx_group_context_push_str(L, &kv[i].value);
         lua_rawset(L, -3);
-    }
-}
-
-
-/* pushes what keeps the tables' origins; the table of values is on top */
-
-static void
-ngx_group_context_origins(lua_State *L)
-{
-    lua_rawgeti(L, -1, NGX_GROUP_CONTEXT_ORIGINS);
-
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, NGX_GROUP_CONTEXT_ORIGINS);
     }
 }
 

@@ -26,7 +26,7 @@ ngx_group_lua_create(ngx_log_t *log)
 
     vm->limit = NGX_MAX_SIZE_T_VALUE;
 
-    vm->L = lua_newstate(ngx_group_lua_alloc, vm);
+    vm->L = luaL_newstate();
 
     if (vm->L == NULL) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
@@ -35,9 +35,19 @@ ngx_group_lua_create(ngx_log_t *log)
         return NULL;
     }
 
+    /* its allocator is quicker than malloc(), but does not know our limit */
+
+    vm->alloc = lua_getallocf(vm->L, &vm->arena);
+    vm->used = (size_t) lua_gc(vm->L, LUA_GCCOUNT, 0) * 1024
+               + lua_gc(vm->L, LUA_GCCOUNTB, 0);
+
+    lua_setallocf(vm->L, ngx_group_lua_alloc, vm);
+
     /* compiled loops do not look at hooks */
 
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE|LUAJIT_MODE_OFF);
+
+    lua_sethook(vm->L, ngx_group_lua_hook, LUA_MASKCOUNT, NGX_GROUP_LUA_COUNT);
 
     return vm;
 }
@@ -46,6 +56,10 @@ ngx_group_lua_create(ngx_log_t *log)
 void
 ngx_group_lua_close(ngx_group_lua_t *vm)
 {
+    /* or LuaJIT would free the state with ours, and its arena not at all */
+
+    lua_setallocf(vm->L, vm->alloc, vm->arena);
+
     lua_close(vm->L);
     ngx_free(vm);
 }
@@ -79,11 +93,12 @@ ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
     vm->stack = (uintptr_t) __builtin_frame_address(0);
     vm->deadline = start + (uint64_t) run->timeout * 1000;
 
-    lua_sethook(L, ngx_group_lua_hook, LUA_MASKCOUNT, NGX_GROUP_LUA_COUNT);
-
     rc = lua_cpcall(L, run->handler, run->data);
 
-    lua_sethook(L, NULL, 0, 0);
+    if (vm->stop) {
+        lua_sethook(L, ngx_group_lua_hook, LUA_MASKCOUNT,
+                    NGX_GROUP_LUA_COUNT);
+    }
 
     if (rc != 0 && run->message.len == 0 && !vm->stop) {
         ngx_group_lua_message(vm);
@@ -231,9 +246,8 @@ ngx_group_lua_alloc(void *data, void *p, size_t size, size_t wanted)
     void  *new;
 
     if (wanted == 0) {
-        free(p);
         vm->used -= size;
-        return NULL;
+        return vm->alloc(vm->arena, p, size, 0);
     }
 
     if (wanted > size) {
@@ -266,7 +280,7 @@ ngx_group_lua_alloc(void *data, void *p, size_t size, size_t wanted)
         }
     }
 
-    new = realloc(p, wanted);
+    new = vm->alloc(vm->arena, p, size, wanted);
 
     if (new) {
         vm->used += wanted - size;

@@ -59,6 +59,8 @@ typedef struct {
 
 typedef struct {
     lua_State             *L;
+    lua_Alloc              alloc;      /* LuaJIT's own allocator, and */
+    void                  *arena;      /* what it allocates from */
 
     size_t                 used;
     size_t                 limit;

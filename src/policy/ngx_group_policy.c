@@ -394,6 +394,12 @@ ngx_group_policy_hooks(ngx_group_policy_run_t *run, const char *hook,
 
     for (i = 0; i < run->policies->nelts; i++) {
 
+        /* it has hooks for the request only */
+
+        if (run->refs[i] == LUA_REFNIL) {
+            continue;
+        }
+
         ngx_memzero(&context, sizeof(ngx_group_context_t));
 
         context.ctx = ctx;
@@ -547,26 +553,38 @@ ngx_group_policy_call(lua_State *L)
 
     if (*call->ref == LUA_NOREF) {
         ngx_group_policy_table(L, call->policy);
-        *call->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    } else {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, *call->ref);
     }
 
-    lua_rawgeti(L, LUA_REGISTRYINDEX, *call->ref);
     lua_pushstring(L, call->hook);
-    lua_rawget(L, -2);
+    lua_rawget(L, 2);
 
-    if (lua_isnil(L, -1)) {
-        return 0;
+    if (!lua_isnil(L, 3)) {
+        ngx_group_context_push(L, call->context);
+
+        lua_pushvalue(L, 4);
+        lua_insert(L, 3);
+
+        ngx_group_lua_call(L, 1, 0);
+
+        if (!call->context->denied) {
+            ngx_group_context_pull(L, call->context);
+        }
     }
 
-    ngx_group_context_push(L, call->context);
+    if (*call->ref == LUA_NOREF) {
+        lua_pushliteral(L, "response");
+        lua_rawget(L, 2);
 
-    lua_pushvalue(L, -1);
-    lua_insert(L, -3);
+        if (lua_isnil(L, -1)) {
+            *call->ref = LUA_REFNIL;
+            return 0;
+        }
 
-    ngx_group_lua_call(L, 1, 0);
-
-    if (!call->context->denied) {
-        ngx_group_context_pull(L, call->context);
+        lua_pushvalue(L, 2);
+        *call->ref = luaL_ref(L, LUA_REGISTRYINDEX);
     }
 
     return 0;

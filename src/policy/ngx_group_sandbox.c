@@ -1,6 +1,7 @@
 
 #include "ngx_group_sandbox.h"
 #include "ngx_group_pattern.h"
+#include "ngx_group_tree.h"
 
 
 typedef struct {
@@ -21,6 +22,8 @@ static void ngx_group_sandbox_seed(lua_State *L);
 
 static int ngx_group_sandbox_read_only(lua_State *L);
 static int ngx_group_sandbox_null_text(lua_State *L);
+static int ngx_group_sandbox_next(lua_State *L);
+static int ngx_group_sandbox_pairs(lua_State *L);
 static int ngx_group_sandbox_pcall(lua_State *L);
 static int ngx_group_sandbox_tostring(lua_State *L);
 static int ngx_group_sandbox_rep(lua_State *L);
@@ -80,6 +83,8 @@ static const char  *ngx_group_sandbox_bit[] = {
 
 
 static const luaL_Reg  ngx_group_sandbox_own_base[] = {
+    { "next", ngx_group_sandbox_next },
+    { "pairs", ngx_group_sandbox_pairs },
     { "pcall", ngx_group_sandbox_pcall },
     { "tostring", ngx_group_sandbox_tostring },
     { NULL, NULL }
@@ -297,6 +302,44 @@ ngx_group_sandbox_null_text(lua_State *L)
     lua_pushstring(L, lua_touserdata(L, 1) ? "userdata" : "null");
 
     return 1;
+}
+
+
+/* tables that are made when they are asked for are asked for here */
+
+static int
+ngx_group_sandbox_next(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 2);
+
+    ngx_group_tree_fill(L, 1);
+
+    if (lua_next(L, 1)) {
+        return 2;
+    }
+
+    lua_pushnil(L);
+
+    return 1;
+}
+
+
+static int
+ngx_group_sandbox_pairs(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+
+    ngx_group_tree_fill(L, 1);
+
+    /* LuaJIT's own, which its interpreter is quick at */
+
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 3);
+
+    return 3;
 }
 
 

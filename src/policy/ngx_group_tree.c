@@ -2,6 +2,7 @@
 #include "ngx_group_tree.h"
 #include "ngx_group_canonical.h"
 #include "ngx_group_limits.h"
+#include "ngx_group_sandbox.h"
 #include "ngx_group_text.h"
 #include <math.h>
 
@@ -11,6 +12,17 @@
 
 /* values between two looks at the clock */
 #define NGX_GROUP_TREE_STEPS  256
+
+/* nested tables of one object that are made when they are asked for */
+#define NGX_GROUP_TREE_LAZY   64
+
+
+/* a table whose nested tables are not all made yet */
+
+typedef struct {
+    ngx_group_value_t  *value;
+    uint64_t            pending;   /* bits: the items of "value" */
+} ngx_group_tree_root_t;
 
 
 typedef struct {
@@ -23,7 +35,6 @@ typedef struct {
     lua_State              *L;
     ngx_pool_t             *pool;
     const char             *name;
-    int                     origins;
     size_t                  room;
     ngx_uint_t              steps;
     ngx_uint_t              depth;
@@ -31,8 +42,19 @@ typedef struct {
 } ngx_group_tree_t;
 
 
+static void ngx_group_tree_push_root(lua_State *L,
+    ngx_group_tree_root_t *root);
+static void ngx_group_tree_push_value(lua_State *L, ngx_group_value_t *value,
+    int origins);
 static void ngx_group_tree_push_table(lua_State *L, ngx_group_value_t *value,
     int origins);
+static int ngx_group_tree_index(lua_State *L);
+static int ngx_group_tree_newindex(lua_State *L);
+static ngx_group_value_t *ngx_group_tree_pending(lua_State *L, int key,
+    ngx_group_tree_root_t *root, uint64_t *bit);
+static ngx_group_tree_root_t *ngx_group_tree_root(lua_State *L, int index);
+static void *ngx_group_tree_origin(lua_State *L, int index);
+static void ngx_group_tree_origins(lua_State *L);
 static ngx_uint_t ngx_group_tree_number(lua_State *L, ngx_group_value_t *value,
     lua_Number *n);
 
@@ -45,13 +67,14 @@ static void ngx_group_tree_pull_string(ngx_group_tree_t *tree,
 static void ngx_group_tree_pull_table(ngx_group_tree_t *tree,
     ngx_group_value_t *value, ngx_group_value_t *old);
 static ngx_uint_t ngx_group_tree_type(ngx_group_tree_t *tree,
-    ngx_group_value_t *value, ngx_group_value_t *old);
+    ngx_group_value_t *value, ngx_group_value_t *old, uint64_t pending);
 static ngx_group_type_e ngx_group_tree_empty(ngx_group_tree_t *tree,
     ngx_group_value_t *old);
 static void ngx_group_tree_pull_array(ngx_group_tree_t *tree,
     ngx_group_value_t *value, ngx_group_value_t *old, ngx_uint_t n);
 static void ngx_group_tree_pull_object(ngx_group_tree_t *tree,
-    ngx_group_value_t *value, ngx_group_value_t *old, ngx_uint_t n);
+    ngx_group_value_t *value, ngx_group_value_t *old, ngx_uint_t n,
+    uint64_t pending);
 static void ngx_group_tree_member(ngx_group_tree_t *tree,
     ngx_group_value_t *value, ngx_str_t *key, ngx_group_value_t *old);
 static int ngx_libc_cdecl ngx_group_tree_compare(const void *one,
@@ -65,8 +88,270 @@ static void *ngx_group_tree_alloc(ngx_group_tree_t *tree, size_t size);
 static int ngx_group_tree_error(ngx_group_tree_t *tree, const char *problem);
 
 
+/* the keys in the registry */
+
+static char  ngx_group_tree_origins_key;
+static char  ngx_group_tree_root_key;
+
+
 void
-ngx_group_tree_push(lua_State *L, ngx_group_value_t *value, int origins)
+ngx_group_tree_open(lua_State *L)
+{
+    /* what each table was made of, as long as somebody has the table */
+
+    lua_pushlightuserdata(L, &ngx_group_tree_origins_key);
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+
+    lua_pushlightuserdata(L, &ngx_group_tree_root_key);
+    ngx_group_sandbox_metatable(L);
+    lua_pushcfunction(L, ngx_group_tree_index);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, ngx_group_tree_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+
+void
+ngx_group_tree_push(lua_State *L, ngx_pool_t *pool, ngx_group_value_t *value)
+{
+    ngx_group_tree_root_t  *root;
+
+    if (value->type == NGX_GROUP_OBJECT) {
+        root = ngx_palloc(pool, sizeof(ngx_group_tree_root_t));
+        if (root == NULL) {
+            luaL_error(L, "no memory for a table");
+        }
+
+        root->value = value;
+        root->pending = 0;
+
+        ngx_group_tree_push_root(L, root);
+        return;
+    }
+
+    ngx_group_tree_origins(L);
+    ngx_group_tree_push_value(L, value, lua_gettop(L));
+    lua_remove(L, -2);
+}
+
+
+static void
+ngx_group_tree_push_root(lua_State *L, ngx_group_tree_root_t *root)
+{
+    int                 origins, table;
+    ngx_uint_t          i;
+    ngx_group_value_t  *item;
+
+    luaL_checkstack(L, 5, "too many levels");
+
+    ngx_group_tree_origins(L);
+    origins = lua_gettop(L);
+
+    lua_createtable(L, 0, (int) ngx_min(root->value->u.items.n,
+                                        NGX_MAX_INT32_VALUE / 2));
+    table = origins + 1;
+
+    lua_pushvalue(L, table);
+    lua_pushlightuserdata(L, root);
+    lua_rawset(L, origins);
+
+    i = 0;
+
+    for (item = root->value->u.items.first; item; item = item->next, i++) {
+
+        if ((item->type == NGX_GROUP_ARRAY || item->type == NGX_GROUP_OBJECT)
+            && i < NGX_GROUP_TREE_LAZY)
+        {
+            root->pending |= (uint64_t) 1 << i;
+            continue;
+        }
+
+        lua_pushlstring(L, (char *) item->key.data, item->key.len);
+        ngx_group_tree_push_value(L, item, origins);
+        lua_rawset(L, table);
+    }
+
+    lua_pushlightuserdata(L, &ngx_group_tree_root_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_setmetatable(L, table);
+
+    lua_remove(L, origins);
+}
+
+
+static int
+ngx_group_tree_index(lua_State *L)
+{
+    uint64_t                bit;
+    ngx_group_value_t      *item;
+    ngx_group_tree_root_t  *root;
+
+    root = ngx_group_tree_root(L, 1);
+    item = root ? ngx_group_tree_pending(L, 2, root, &bit) : NULL;
+
+    if (item == NULL) {
+        lua_pushnil(L);
+        return 1;
+    }
+
+    lua_settop(L, 2);
+
+    ngx_group_tree_origins(L);
+    ngx_group_tree_push_value(L, item, 3);
+
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 4);
+    lua_rawset(L, 1);
+
+    root->pending &= ~bit;
+
+    return 1;
+}
+
+
+static int
+ngx_group_tree_newindex(lua_State *L)
+{
+    uint64_t                bit;
+    ngx_group_tree_root_t  *root;
+
+    root = ngx_group_tree_root(L, 1);
+
+    /* what is written is not read any more */
+
+    if (root && ngx_group_tree_pending(L, 2, root, &bit)) {
+        root->pending &= ~bit;
+    }
+
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+
+    return 0;
+}
+
+
+/* what the key stands for when no table was made of it yet, or NULL */
+
+static ngx_group_value_t *
+ngx_group_tree_pending(lua_State *L, int key, ngx_group_tree_root_t *root,
+    uint64_t *bit)
+{
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_group_value_t  *item;
+
+    if (root->pending == 0 || lua_type(L, key) != LUA_TSTRING) {
+        return NULL;
+    }
+
+    name.data = (u_char *) lua_tolstring(L, key, &name.len);
+
+    item = root->value->u.items.first;
+
+    for (i = 0; item && i < NGX_GROUP_TREE_LAZY; item = item->next, i++) {
+        *bit = (uint64_t) 1 << i;
+
+        if ((root->pending & *bit) && ngx_group_str_eq(&item->key, &name)) {
+            return item;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_group_tree_fill(lua_State *L, int index)
+{
+    uint64_t                bit;
+    ngx_uint_t              i;
+    ngx_group_value_t      *item;
+    ngx_group_tree_root_t  *root;
+
+    root = ngx_group_tree_root(L, index);
+
+    if (root == NULL || root->pending == 0) {
+        return;
+    }
+
+    ngx_group_tree_origins(L);
+
+    item = root->value->u.items.first;
+
+    for (i = 0; item && i < NGX_GROUP_TREE_LAZY; item = item->next, i++) {
+        bit = (uint64_t) 1 << i;
+
+        if (root->pending & bit) {
+            lua_pushlstring(L, (char *) item->key.data, item->key.len);
+            ngx_group_tree_push_value(L, item, lua_gettop(L) - 1);
+            lua_rawset(L, index);
+
+            root->pending &= ~bit;
+        }
+    }
+
+    lua_pop(L, 1);
+}
+
+
+/* NULL when the value at "index" is another table, or none */
+
+static ngx_group_tree_root_t *
+ngx_group_tree_root(lua_State *L, int index)
+{
+    ngx_uint_t  is;
+
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index)) {
+        return NULL;
+    }
+
+    lua_pushlightuserdata(L, &ngx_group_tree_root_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+
+    is = lua_rawequal(L, -1, -2);
+
+    lua_pop(L, 2);
+
+    return is ? ngx_group_tree_origin(L, index) : NULL;
+}
+
+
+static void *
+ngx_group_tree_origin(lua_State *L, int index)
+{
+    void  *origin;
+
+    lua_pushvalue(L, index);
+    ngx_group_tree_origins(L);
+    lua_insert(L, -2);
+    lua_rawget(L, -2);
+
+    origin = lua_touserdata(L, -1);
+
+    lua_pop(L, 2);
+
+    return origin;
+}
+
+
+/* pushes the table that knows what each table was made of */
+
+static void
+ngx_group_tree_origins(lua_State *L)
+{
+    lua_pushlightuserdata(L, &ngx_group_tree_origins_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
+
+static void
+ngx_group_tree_push_value(lua_State *L, ngx_group_value_t *value, int origins)
 {
     lua_Number  n;
 
@@ -122,13 +407,13 @@ ngx_group_tree_push_table(lua_State *L, ngx_group_value_t *value, int origins)
     for (item = value->u.items.first, i = 1; item; item = item->next, i++) {
 
         if (value->type == NGX_GROUP_ARRAY) {
-            ngx_group_tree_push(L, item, origins);
+            ngx_group_tree_push_value(L, item, origins);
             lua_rawseti(L, -2, i);
             continue;
         }
 
         lua_pushlstring(L, (char *) item->key.data, item->key.len);
-        ngx_group_tree_push(L, item, origins);
+        ngx_group_tree_push_value(L, item, origins);
         lua_rawset(L, -3);
     }
 }
@@ -152,7 +437,7 @@ ngx_group_tree_number(lua_State *L, ngx_group_value_t *value, lua_Number *n)
 
 ngx_group_value_t *
 ngx_group_tree_pull(lua_State *L, ngx_pool_t *pool, ngx_group_value_t *old,
-    const char *name, int origins, size_t memory)
+    const char *name, size_t memory)
 {
     ngx_group_tree_t  tree;
 
@@ -161,7 +446,6 @@ ngx_group_tree_pull(lua_State *L, ngx_pool_t *pool, ngx_group_value_t *old,
     tree.L = L;
     tree.pool = pool;
     tree.name = name;
-    tree.origins = origins;
     tree.room = memory;
 
     return ngx_group_tree_value(&tree, old);
@@ -293,9 +577,11 @@ static void
 ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
     ngx_group_value_t *old)
 {
-    lua_State          *L;
-    ngx_uint_t          n;
-    ngx_group_value_t  *origin;
+    lua_State              *L;
+    uint64_t                pending;
+    ngx_uint_t              n;
+    ngx_group_value_t      *origin;
+    ngx_group_tree_root_t  *root;
 
     L = tree->L;
 
@@ -303,16 +589,19 @@ ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
     /* a table that was moved is still made of the same values */
 
-    lua_pushvalue(L, -1);
-    lua_rawget(L, tree->origins);
-    origin = lua_touserdata(L, -1);
-    lua_pop(L, 1);
+    root = ngx_group_tree_root(L, lua_gettop(L));
 
-    if (origin) {
-        old = origin;
+    if (root) {
+        old = root->value;
+        pending = root->pending;
+
+    } else {
+        origin = ngx_group_tree_origin(L, lua_gettop(L));
+        old = origin ? origin : old;
+        pending = 0;
     }
 
-    n = ngx_group_tree_type(tree, value, old);
+    n = ngx_group_tree_type(tree, value, old, pending);
 
     if (old && old->type != value->type) {
         old = NULL;
@@ -322,7 +611,7 @@ ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
         ngx_group_tree_pull_array(tree, value, old, n);
 
     } else {
-        ngx_group_tree_pull_object(tree, value, old, n);
+        ngx_group_tree_pull_object(tree, value, old, n, pending);
     }
 }
 
@@ -331,7 +620,7 @@ ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
 static ngx_uint_t
 ngx_group_tree_type(ngx_group_tree_t *tree, ngx_group_value_t *value,
-    ngx_group_value_t *old)
+    ngx_group_value_t *old, uint64_t pending)
 {
     lua_State   *L;
     lua_Number   key, max;
@@ -339,7 +628,7 @@ ngx_group_tree_type(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
     L = tree->L;
     max = 0;
-    names = 0;
+    names = __builtin_popcountll(pending);
     items = 0;
 
     lua_pushnil(L);
@@ -473,12 +762,12 @@ ngx_group_tree_pull_array(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
 static void
 ngx_group_tree_pull_object(ngx_group_tree_t *tree, ngx_group_value_t *value,
-    ngx_group_value_t *old, ngx_uint_t n)
+    ngx_group_value_t *old, ngx_uint_t n, uint64_t pending)
 {
     lua_State          *L;
     ngx_str_t           key, *keys;
     ngx_uint_t          i, new;
-    ngx_group_value_t  *item;
+    ngx_group_value_t  *item, *copy;
 
     L = tree->L;
 
@@ -486,12 +775,23 @@ ngx_group_tree_pull_object(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
     /* what was there comes in its order, and then what is new */
 
-    if (old) {
-        for (item = old->u.items.first; item; item = item->next) {
+    item = old ? old->u.items.first : NULL;
 
-            if (ngx_group_value_get(old, &item->key) == item) {
-                ngx_group_tree_member(tree, value, &item->key, item);
+    for (i = 0; item; item = item->next, i++) {
+
+        if (i < NGX_GROUP_TREE_LAZY && (pending & (uint64_t) 1 << i)) {
+
+            /* no script has seen it */
+
+            copy = ngx_group_value_copy(tree->pool, item);
+            if (copy == NULL) {
+                luaL_error(L, "no memory for ctx.%s", tree->name);
             }
+
+            ngx_group_value_push(value, copy);
+
+        } else if (ngx_group_value_get(old, &item->key) == item) {
+            ngx_group_tree_member(tree, value, &item->key, item);
         }
     }
 

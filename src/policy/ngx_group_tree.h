@@ -7,6 +7,10 @@
  *
  * On the way back a number that was not touched is the text that it was, also
  * when a Lua number cannot hold it.
+ *
+ * What is nested in the tree's outermost object becomes a table when a script
+ * first asks for it, so that a hook that looks at a group's name does not pay
+ * for its members.
  */
 
 
@@ -24,10 +28,17 @@
 #define NGX_GROUP_TREE_DEPTH  64
 
 
-/* both run inside of the VM and may throw */
+/* all run inside of the VM and may throw */
 
-/* "origins" is the index of a table that keeps what each table was made of */
-void ngx_group_tree_push(lua_State *L, ngx_group_value_t *value, int origins);
+/* once in each VM */
+void ngx_group_tree_open(lua_State *L);
+
+/* "pool" must live as long as scripts can reach the table */
+void ngx_group_tree_push(lua_State *L, ngx_pool_t *pool,
+    ngx_group_value_t *value);
+
+/* makes all tables that are not made yet of the one at "index", if any */
+void ngx_group_tree_fill(lua_State *L, int index);
 
 /*
  * Takes the table on top of the stack off.  "old" is the tree that stood in
@@ -35,7 +46,7 @@ void ngx_group_tree_push(lua_State *L, ngx_group_value_t *value, int origins);
  * bytes come from the pool.
  */
 ngx_group_value_t *ngx_group_tree_pull(lua_State *L, ngx_pool_t *pool,
-    ngx_group_value_t *old, const char *name, int origins, size_t memory);
+    ngx_group_value_t *old, const char *name, size_t memory);
 
 
 #endif /* _NGX_GROUP_TREE_H_INCLUDED_ */
