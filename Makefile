@@ -102,6 +102,11 @@ PACKAGES    := nginx nginx-dev gcc libc6-dev pkg-config|pkgconf \
                zlib1g-dev perl libmojolicious-perl libxml-libxml-perl \
                libnet-amazon-signature-v4-perl libhttp-message-perl curl
 
+BENCH_PACKAGES := wrk nghttp2-client valgrind libnginx-mod-http-lua \
+               libnginx-mod-http-js lua-cjson
+
+FUZZ_PACKAGES := clang libclang-rt-14-dev|libclang-rt-19-dev llvm
+
 # DEPS=no: do not look, do not install.  Runlevel 1 is for apt: it keeps the
 # services of new packages (nginx on port 80) from being started.
 DEPS        ?= yes
@@ -182,12 +187,52 @@ unit: deps                  ## build and run the C tests of the pure layers
 	@$(MAKE) -s -f t/unit/unit.mk $(UNITS)
 	@env -u MAKEFLAGS -u MAKELEVEL $(PROVE) t/unit.t
 
+.PHONY: fuzz-deps
+fuzz-deps:
+	@$(MAKE) --no-print-directory deps \
+	    PACKAGES='$(PACKAGES) $(FUZZ_PACKAGES)'
+
+.PHONY: fuzz
+fuzz: fuzz-deps             ## fuzz the pure layers (FUZZ=id SECONDS=n RUNS=n)
+	@$(MAKE) --no-print-directory $(OBJS)/Makefile
+	@$(MAKE) -s -j$(JOBS) -f t/fuzz/fuzz.mk fuzz
+
+.PHONY: fuzz-ci
+fuzz-ci: fuzz-deps          ## the same for a fixed number of runs each
+	@$(MAKE) --no-print-directory $(OBJS)/Makefile
+	@$(MAKE) -s -j$(JOBS) -f t/fuzz/fuzz.mk ci
+
+.PHONY: bench-codec
+bench-codec: deps           ## time the codecs alone (ARGS=--quick, --markdown)
+	@$(MAKE) --no-print-directory $(OBJS)/Makefile
+	@$(MAKE) -s -f t/bench/codec.mk
+	@build/bench/codec $(ARGS)
+
 .PHONY: matrix
 matrix: deps                ## what is supported, as README's table
 	@$(MAKE) -s --no-print-directory all
 	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
 	    TEST_NGINX_MODULE='$(abspath $(MODULE))' TEST_GROUP_MATRIX=1 \
 	    perl -It/lib t/matrix.t | grep '^|'
+
+.PHONY: bench-deps
+bench-deps:
+	@$(MAKE) --no-print-directory deps \
+	    PACKAGES='$(PACKAGES) $(BENCH_PACKAGES)'
+
+.PHONY: bench
+bench: bench-deps           ## measure; ARGS=--help tells the options
+	@$(MAKE) -s --no-print-directory all
+	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
+	    TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    perl t/bench/bench.pl $(ARGS)
+
+.PHONY: instructions
+instructions: bench-deps    ## count those of a request, compare with before
+	@$(MAKE) -s --no-print-directory all
+	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
+	    TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    perl t/bench/instructions.pl $(ARGS)
 
 .PHONY: install
 install: all                ## install module, dialects, load_module file
@@ -222,7 +267,7 @@ clean:                      ## remove everything that was built
 
 .PHONY: help
 help:                       ## this list
-	@sed -n 's/^\([a-z]*\):.*##/  make \1@/p' $(firstword $(MAKEFILE_LIST)) \
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1@/p' $(firstword $(MAKEFILE_LIST)) \
 	    | awk -F@ '{ printf "%-18s%s\n", $$1, $$2 }'
 	@echo
 	@sed -n 's/^#   make /  make /p; s/^#      */                           /p' \

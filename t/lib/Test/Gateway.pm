@@ -74,7 +74,8 @@ my @GROUP = qw(
 my (@all, $owner);
 
 # Options: workers, debug, module (0: none), variables (names, without
-# "group_", that go to the access log; 0: none of them).
+# "group_", that go to the access log; 0: none of them), wrapper (a command
+# that runs nginx).
 sub new {
     my ($class, %option) = @_;
 
@@ -343,7 +344,8 @@ sub _build_conf {
     push @listen, '127.0.0.1:%%PORT:http1%%' if $self->http2;
 
     return join "\n", @head, $globals,
-        'events {', 'worker_connections 512;', $events, '}',
+        'events {', (_has($events, 'worker_connections') ? ()
+            : 'worker_connections 512;'), $events, '}',
         'http {', @http, $http,
         'server {', (map { "listen $_;" } @listen), 'server_name localhost;',
         $server, '}',
@@ -426,6 +428,7 @@ sub _spawn {
         "--suppressions=$ROOT/t/valgrind.supp",
         "--log-file=$self->{dir}/valgrind.%p"
         if $ENV{TEST_GROUP_VALGRIND};
+    unshift @command, @{$self->{wrapper} // []};
 
     my $err = "$self->{dir}/stderr";
     $self->{nginx} = $self->_fork_exec($err, $err, @command);

@@ -2,7 +2,7 @@ package Test::Gateway::Client;
 
 # A client that sends exactly the bytes it is given.
 #
-#   my $c = Test::Gateway::Client->new(port => 8080);
+#   my $c = Test::Gateway::Client->new(port => 8080);   # local => address
 #   $c->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 #   my $response = $c->response;          # again for the next one
 #
@@ -30,6 +30,7 @@ sub new {
     $self->{socket} = IO::Socket::INET->new(
         PeerAddr => $option{host} // '127.0.0.1',
         PeerPort => $option{port},
+        (defined $option{local} ? (LocalAddr => $option{local}) : ()),
         Proto    => 'tcp',
         Timeout  => $self->{timeout},
     ) or die "cannot connect to port $option{port}: $!\n";
