@@ -1,5 +1,6 @@
 
 #include "ngx_http_group_module.h"
+#include "ngx_group_jwt.h"
 
 
 /* a request's limits unless they are configured: see README, Limits */
@@ -43,6 +44,12 @@ static char *ngx_http_group_base_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_group_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_group_jwt_keys(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_group_jwt_param(ngx_conf_t *cf, ngx_group_jwt_t *jwt,
+    ngx_str_t *value);
+static char *ngx_http_group_sigv4_replay_zone(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_group_upstream_credentials(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_group_scope(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -122,6 +129,13 @@ static ngx_command_t  ngx_http_group_commands[] = {
       0,
       NULL },
 
+    { ngx_string("group_jwt_keys"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_group_jwt_keys,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("group_scope"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_group_scope,
@@ -134,6 +148,13 @@ static ngx_command_t  ngx_http_group_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, max_skew),
+      NULL },
+
+    { ngx_string("group_sigv4_replay_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_group_sigv4_replay_zone,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("group_upstream_credentials"),
@@ -303,6 +324,7 @@ static ngx_int_t
 ngx_http_group_add_handlers(ngx_conf_t *cf)
 {
     ngx_http_handler_pt         *h;
+    ngx_uint_t                   i;
     ngx_http_core_main_conf_t   *cmcf;
     ngx_http_group_main_conf_t  *gmcf;
 
@@ -310,6 +332,15 @@ ngx_http_group_add_handlers(ngx_conf_t *cf)
 
     if (!gmcf->used) {
         return NGX_OK;
+    }
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        if (ngx_strcmp(cf->cycle->modules[i]->name, "ngx_http_proxy_module")
+            == 0)
+        {
+            gmcf->proxy = cf->cycle->modules[i];
+            break;
+        }
     }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -354,6 +385,7 @@ ngx_http_group_create_main_conf(ngx_conf_t *cf)
      *
      *     conf->used = 0;
      *     conf->policies = 0;
+     *     conf->proxy = NULL;
      */
 
     conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_group_main_conf_t));
@@ -414,6 +446,8 @@ ngx_http_group_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->credentials = NGX_CONF_UNSET_PTR;
+    conf->jwt = NGX_CONF_UNSET_PTR;
+    conf->replay = NGX_CONF_UNSET_PTR;
     conf->signer = NGX_CONF_UNSET_PTR;
     conf->scopes = NGX_CONF_UNSET_PTR;
     conf->defaults = NGX_CONF_UNSET_PTR;
@@ -442,6 +476,8 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->upstream_dialect_name,
                              prev->upstream_dialect_name, "");
     ngx_conf_merge_ptr_value(conf->credentials, prev->credentials, NULL);
+    ngx_conf_merge_ptr_value(conf->jwt, prev->jwt, NULL);
+    ngx_conf_merge_ptr_value(conf->replay, prev->replay, NULL);
     ngx_conf_merge_ptr_value(conf->signer, prev->signer, NULL);
     ngx_conf_merge_ptr_value(conf->scopes, prev->scopes, NULL);
     ngx_conf_merge_ptr_value(conf->defaults, prev->defaults, NULL);
@@ -498,6 +534,28 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            "\"group_credentials\" is set, but dialect \"%V\" "
                            "has no authentication", &conf->dialect->name);
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->jwt && conf->credentials == NULL
+        && conf->dialect->auth != NGX_GROUP_AUTH_BEARER)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"group_jwt_keys\" is set, but dialect \"%V\" "
+                           "takes no bearer tokens", &conf->dialect->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->replay && conf->dialect->auth == NGX_GROUP_AUTH_SIGV4) {
+
+        if (conf->max_skew == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"group_sigv4_replay_zone\" cannot keep "
+                               "signatures for ever, as "
+                               "\"group_sigv4_max_skew 0\" asks it to");
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_http_group_replay_skew(conf->replay, conf->max_skew);
     }
 
     return NGX_CONF_OK;
@@ -662,6 +720,149 @@ ngx_http_group_credentials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     glcf->credentials = ngx_group_credentials_load(cf, &value[1]);
 
     return glcf->credentials ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_group_jwt_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_group_loc_conf_t *glcf = conf;
+
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (glcf->jwt != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_group_str_is(&value[1], "off")) {
+        glcf->jwt = NULL;
+        return NGX_CONF_OK;
+    }
+
+    glcf->jwt = ngx_group_jwt_load(cf, &value[1]);
+    if (glcf->jwt == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    glcf->jwt->leeway = NGX_CONF_UNSET;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        rv = ngx_http_group_jwt_param(cf, glcf->jwt, &value[i]);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    ngx_conf_init_value(glcf->jwt->leeway, 0);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_group_jwt_param(ngx_conf_t *cf, ngx_group_jwt_t *jwt,
+    ngx_str_t *value)
+{
+    size_t      len;
+    ngx_str_t  *param, text;
+
+    param = NULL;
+    len = 0;
+
+    if (ngx_strncmp(value->data, "issuer=", 7) == 0) {
+        len = 7;
+        param = &jwt->issuer;
+
+    } else if (ngx_strncmp(value->data, "audience=", 9) == 0) {
+        len = 9;
+        param = &jwt->audience;
+
+    } else if (ngx_strncmp(value->data, "leeway=", 7) == 0) {
+        len = 7;
+    }
+
+    text.data = value->data + len;
+    text.len = value->len - len;
+
+    if (len == 0 || text.len == 0) {
+        goto invalid;
+    }
+
+    if (param ? (param->len != 0) : (jwt->leeway != NGX_CONF_UNSET)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate parameter \"%V\" in \"group_jwt_keys\"",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    if (param) {
+        *param = text;
+        return NGX_CONF_OK;
+    }
+
+    jwt->leeway = ngx_parse_time(&text, 1);
+
+    if (jwt->leeway != (time_t) NGX_ERROR
+        && jwt->leeway <= NGX_GROUP_JWT_MAX_LEEWAY)
+    {
+        return NGX_CONF_OK;
+    }
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"group_jwt_keys\", "
+                       "expected issuer=text, audience=text or leeway=time of "
+                       "a day at most", value);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_group_sigv4_replay_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_group_loc_conf_t *glcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (glcf->replay != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (!ngx_group_str_is(&value[1], "off")) {
+            return "needs a name and a size, or \"off\"";
+        }
+
+        glcf->replay = NULL;
+        return NGX_CONF_OK;
+    }
+
+    size = ngx_parse_size(&value[2]);
+
+    if (value[1].len == 0 || size < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\" of size \"%V\" in \"%V\", "
+                           "expected a name and at least %uz", &value[1],
+                           &value[2], &cmd->name, 8 * ngx_pagesize);
+        return NGX_CONF_ERROR;
+    }
+
+    glcf->replay = ngx_http_group_replay_zone(cf, &value[1], size);
+
+    return glcf->replay ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

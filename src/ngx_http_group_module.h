@@ -11,6 +11,7 @@
 #include "ngx_group_dialect.h"
 #include "ngx_group_outcome.h"
 #include "ngx_group_plan.h"
+#include "ngx_group_pool.h"
 #include "ngx_group_policy.h"
 #include "ngx_group_value.h"
 
@@ -25,6 +26,7 @@ typedef struct {
     ngx_array_t                dialects;      /* of ngx_group_dialect_t * */
     ngx_uint_t                 used;          /* there is a group_dialect */
     ngx_uint_t                 policies;      /* there is a group_policy */
+    ngx_module_t              *proxy;         /* ngx_http_proxy_module */
     ngx_shm_zone_t            *locks;         /* of groups under change */
     ngx_shm_zone_t            *metrics;
 } ngx_http_group_main_conf_t;
@@ -54,6 +56,8 @@ typedef struct {
     ngx_str_t                  base_path;
     ngx_str_t                  upstream_base_path;
     ngx_group_credentials_t   *credentials;   /* NULL: off */
+    ngx_group_jwt_t           *jwt;           /* NULL: off */
+    ngx_shm_zone_t            *replay;        /* NULL: off */
     ngx_group_signer_t        *signer;        /* NULL: none */
     ngx_array_t               *scopes;        /* of ngx_http_group_scope_t */
     ngx_array_t               *defaults;      /* of ngx_http_group_default_t */
@@ -107,6 +111,7 @@ typedef struct {
 
 typedef struct ngx_http_group_lock_s  ngx_http_group_lock_t;
 typedef struct ngx_http_group_metrics_s  ngx_http_group_metrics_t;
+typedef struct ngx_http_group_replay_s  ngx_http_group_replay_t;
 
 
 typedef enum {
@@ -182,6 +187,24 @@ ngx_int_t ngx_http_group_match(ngx_http_request_t *r,
     ngx_http_group_ctx_t **ctx);
 
 
+/* http/ngx_http_group_replay.c */
+
+/* the zone of that name, or NULL after an error was logged */
+ngx_shm_zone_t *ngx_http_group_replay_zone(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size);
+
+/* what is kept in the zone must be kept for at least that */
+void ngx_http_group_replay_skew(ngx_shm_zone_t *zone, time_t max_skew);
+
+/*
+ * Takes the signature of a request, which was checked.  NGX_OK; NGX_DECLINED
+ * with ctx->error set: it was used before, or there is no room; NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_replay(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_shm_zone_t *zone,
+    ngx_group_auth_request_t *request);
+
+
 /* http/ngx_http_group_body.c */
 
 /*
@@ -207,6 +230,13 @@ ngx_int_t ngx_http_group_exchange_handler(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_group_decode_request(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
+
+/*
+ * What follows is about a body of that length: the translations take a pool of
+ * larger blocks when it is long.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_room(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, size_t len);
 
 /* the canonical query alone, for dialects that look at it first */
 ngx_int_t ngx_http_group_decode_query(ngx_http_request_t *r,

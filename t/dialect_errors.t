@@ -173,6 +173,10 @@ subtest 'keys of the dialect' => sub {
     top('no media_type', media_type => undef, ': media_type: ',
         'is missing, expected a media type');
     top('media_type', media_type => 1, ': media_type: ', $STRING);
+    top('media_type', media_type => '"\\255"', ': media_type: ',
+        'expected text in UTF-8');
+    top('documents', documents => '{ ["/x"] = { a = "b\\0" } }',
+        ': documents["/x"].a: ', 'expected text in UTF-8');
     top('media_type', media_type => '{}', ': media_type: ',
         'is a table, expected a string');
     top('base_path', base_path => 1, ': base_path: ', $STRING);
@@ -411,6 +415,7 @@ subtest 'references' => sub {
     $ref->('{origin}/x/{id', 'expected text with \{origin\}, \{base\}, ');
     $ref->('{origin}/x', 'expected \{id\} at its end');
     $ref->('{id}/x', 'expected \{id\} at its end');
+    $ref->('{origin}id', 'expected \{id\} at its end');
     $ref->('', 'expected \{id\} at its end');
 };
 

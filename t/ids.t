@@ -419,6 +419,7 @@ subtest 'contact URLs are taken apart' => sub {
         ['https://dot3/ffws/v1/contacts/bob/3', 'bob/3'],
         ['https://dot3/ffws/v1/contacts/al%69ce/23', '23'],
         ['https://dot3/ffws/v1/contacts/alice/a%20b', 'a b'],
+        ['https://dot3/ffws/v1/contacts/alice/a%2Fb', 'alice/a/b'],
     ) {
         my ($url, $id) = @$_;
         is($create->($url)->status, 200, $url);
@@ -438,7 +439,12 @@ subtest 'contact URLs are taken apart' => sub {
         'https://dot3/ffws/v2/contacts/alice/23',
         'https://dot3/contacts/alice/23',
         'https://dot3/ffws/v1/contacts/alice/%zz',
-        'https://dot3/ffws/v1/contacts/alice/%00')
+        'https://dot3/ffws/v1/contacts/alice/%00',
+        'https://dot3/ffws/v1/contacts/alice/%0A',
+        'https://dot3/ffws/v1/contacts/alice/%FF',
+        'https://dot3/ffws/v1/contacts/alice/%2E%2E',
+        'https://dot3/ffws/v1/contacts/../23',
+        'https://dot3/ffws/v1/contacts/a%2Fb/23')
     {
         my $r = $create->($url);
         is($r->status, 400, "'$url': refused");
@@ -578,6 +584,18 @@ subtest 'an extension of PortSIP is a phone number of SignalWire' => sub {
         is($r->status, 200, 'added');
         is($calls[0], 'POST /api/groups/MQ%3D%3D/members/101',
             'the extension inside');
+    }
+
+    # a text of one byte, which is no character; and NUL
+    for ('6e677267-0301-80ff-8000-000000000000',
+        '6e677267-0301-8000-8000-000000000000')
+    {
+        $upstream{portsip}->clear;
+        $r = call('signalwire', 'portsip', method => 'POST',
+            uri  => item('signalwire', $group) . '/number_group_memberships',
+            json => {phone_number_id => $_});
+        is($r->status, 422, "$_: refused");
+        is(first_call('portsip'), 'no call', 'nothing upstream');
     }
 };
 

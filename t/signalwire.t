@@ -281,7 +281,8 @@ subtest 'phone_number_id has to be a UUID' => sub {
         {phone_number_id => '5'}, {phone_number_id => 5},
         {phone_number_id => "$NUMBER "}, {phone_number_id => "{$NUMBER}"},
         {phone_number_id => $NUMBER =~ tr/-//dr},
-        {phone_number_id => 'zfa85f64-5717-4562-b3fc-2c963f66afa6'})
+        {phone_number_id => 'zfa85f64-5717-4562-b3fc-2c963f66afa6'},
+        {phone_number_id => "\x13fa85f6\x14-5717-4562-b3fc-2c963f66afa6"})
     {
         my $r      = call('recorder', 'POST', $path, json => $_);
         my $errors = ($r->json // {})->{errors};

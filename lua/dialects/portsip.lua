@@ -30,6 +30,10 @@ local member = {
                                required = true },
 }
 
+local unauthorized = {
+    errors = { { code = "UNAUTHORIZED", message = "$detail" } },
+}
+
 return dialect "portsip" {
     media_type = "application/json",
     auth = "bearer",
@@ -105,16 +109,14 @@ return dialect "portsip" {
     errors = {
         -- ASSUMED: the status; the login page has the code
         unauthorized = {
-            status = 401,
-            body = { errors = { { code = "UNAUTHORIZED",
-                                  message = "$detail" } } },
-            headers = { ["WWW-Authenticate"] = 'Bearer realm="PortSIP"' },
+            -- RFC 6750, 3.1
+            { when = { "credentials" }, status = 401, body = unauthorized,
+              headers = { ["WWW-Authenticate"] =
+                          'Bearer realm="PortSIP", error="invalid_token"' } },
+            { status = 401, body = unauthorized,
+              headers = { ["WWW-Authenticate"] = 'Bearer realm="PortSIP"' } },
         },
-        forbidden = {
-            status = 403,
-            body = { errors = { { code = "UNAUTHORIZED",
-                                  message = "$detail" } } },
-        },
+        forbidden = { status = 403, body = unauthorized },
         invalid = {
             status = 400,
             body = { errors = { { code = "VALIDATE_FAILED",

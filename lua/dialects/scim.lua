@@ -220,8 +220,12 @@ return dialect "scim" {
     errors = {
         malformed = { status = 400, body = failure "invalidSyntax" },
         unauthorized = {
-            status = 401, body = failure(),
-            headers = { ["WWW-Authenticate"] = 'Bearer realm="SCIM"' },
+            -- RFC 6750, 3.1
+            { when = { "credentials" }, status = 401, body = failure(),
+              headers = { ["WWW-Authenticate"] =
+                          'Bearer realm="SCIM", error="invalid_token"' } },
+            { status = 401, body = failure(),
+              headers = { ["WWW-Authenticate"] = 'Bearer realm="SCIM"' } },
         },
         method_not_allowed = {
             status = 405, body = failure(),

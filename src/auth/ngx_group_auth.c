@@ -13,6 +13,12 @@ ngx_group_auth_check(ngx_pool_t *pool, ngx_group_credentials_t *credentials,
     ngx_group_auth_e type, ngx_group_auth_request_t *request,
     ngx_group_principal_t **principal, ngx_str_t *code, ngx_str_t *subject)
 {
+    static ngx_group_credentials_t  none;
+
+    if (credentials == NULL) {
+        credentials = &none;
+    }
+
     *principal = NULL;
 
     ngx_str_null(code);

@@ -40,10 +40,43 @@ typedef struct {
 } ngx_group_credential_t;
 
 
+/*
+ * Signing keys that were derived before.  Unlike the rest of a credentials file
+ * they come and go as requests do; they are wiped with it.
+ */
+
+#define NGX_GROUP_SIGV4_SLOTS  16
+#define NGX_GROUP_SIGV4_NAME   128
+
+
+typedef struct {
+    size_t                 len;
+    u_char                 name[NGX_GROUP_SIGV4_NAME]; /* access key/scope */
+    u_char                 key[NGX_GROUP_SHA256_LEN];
+} ngx_group_sigv4_slot_t;
+
+
+typedef struct {
+    ngx_group_sigv4_slot_t  slots[NGX_GROUP_SIGV4_SLOTS];
+} ngx_group_sigv4_keys_t;
+
+
 typedef struct {
     ngx_array_t            list;       /* of ngx_group_credential_t */
     ngx_str_t              file;
+    ngx_group_sigv4_keys_t keys;
 } ngx_group_credentials_t;
+
+
+/* whose JWT bearer tokens are taken */
+
+typedef struct {
+    ngx_array_t            keys;       /* of ngx_group_jwt_key_t */
+    ngx_str_t              file;
+    ngx_str_t              issuer;     /* empty: any */
+    ngx_str_t              audience;   /* empty: any */
+    time_t                 leeway;     /* of clocks, in seconds */
+} ngx_group_jwt_t;
 
 
 /* how the gateway signs in to the upstream: one credential in clear */
@@ -55,6 +88,7 @@ typedef struct {
     ngx_str_t              secret_key;
     ngx_str_t              region;
     ngx_str_t              service;
+    ngx_group_sigv4_keys_t keys;
 } ngx_group_signer_t;
 
 
@@ -87,11 +121,15 @@ typedef struct {
 ngx_group_credentials_t *ngx_group_credentials_load(ngx_conf_t *cf,
     ngx_str_t *file);
 
+/* the same for a JWK Set, whose keys are freed then; nothing else is set */
+ngx_group_jwt_t *ngx_group_jwt_load(ngx_conf_t *cf, ngx_str_t *file);
+
 /* the same for an upstream's credential */
 ngx_group_signer_t *ngx_group_signer_load(ngx_conf_t *cf, ngx_str_t *file);
 
 /*
- * Finds out who calls.  Only credentials of "type" are considered.
+ * Finds out who calls.  Only credentials of "type" are considered; NULL: there
+ * are none.
  *
  * NGX_OK with *principal set; NGX_DECLINED with *code set to
  *   "missing"     no Authorization header
@@ -108,6 +146,24 @@ ngx_int_t ngx_group_auth_check(ngx_pool_t *pool,
     ngx_group_credentials_t *credentials, ngx_group_auth_e type,
     ngx_group_auth_request_t *request, ngx_group_principal_t **principal,
     ngx_str_t *code, ngx_str_t *subject);
+
+/*
+ * The same for a bearer token that is none of the credentials': NGX_OK with
+ * *principal set; NGX_DECLINED with *reason set to half a sentence for the log,
+ * which has nothing of the token in it; NGX_ERROR.
+ */
+ngx_int_t ngx_group_jwt_check(ngx_pool_t *pool, ngx_group_jwt_t *jwt,
+    ngx_group_auth_request_t *request, ngx_group_principal_t **principal,
+    ngx_str_t *reason);
+
+/*
+ * What makes a signature another one than all others: a digest of it and of
+ * its key; and its date.  For a request whose signature was checked.  NGX_OK
+ * or NGX_ERROR.
+ */
+ngx_int_t ngx_group_sigv4_mark(ngx_pool_t *pool,
+    ngx_group_auth_request_t *request, u_char mark[NGX_GROUP_SHA256_LEN],
+    time_t *date);
 
 /*
  * NGX_OK when the principal holds each of "scopes" (of ngx_str_t; NULL: none),

@@ -171,7 +171,7 @@ ngx_group_auth_entry_names(ngx_group_auth_entry_t *entry, const char *key,
                                           "expected an array of strings");
     }
 
-    *names = ngx_array_create(entry->pool, v->u.items.n ? v->u.items.n : 1,
+    *names = ngx_array_create(entry->pool, v->n ? v->n : 1,
                               sizeof(ngx_str_t));
     if (*names == NULL) {
         return NGX_ERROR;

@@ -16,10 +16,12 @@
 #define NGX_GROUP_AUTH_FILE_OTHERS  0004
 
 
+static ngx_int_t ngx_group_auth_load_secret(ngx_conf_t *cf, ngx_str_t *file,
+    ngx_group_auth_build_pt build, void *data);
 static ngx_int_t ngx_group_auth_read(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text);
+    const char *kind, ngx_str_t *text, ngx_uint_t *shared);
 static ngx_int_t ngx_group_auth_read_fd(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_fd_t fd, ngx_str_t *text);
+    const char *kind, ngx_fd_t fd, ngx_str_t *text, ngx_uint_t *shared);
 static void ngx_group_auth_wipe(ngx_group_value_t *value);
 
 
@@ -35,8 +37,8 @@ ngx_group_credentials_load(ngx_conf_t *cf, ngx_str_t *file)
 
     credentials->file = *file;
 
-    if (ngx_group_auth_load(cf, &credentials->file,
-                            ngx_group_credentials_build, credentials)
+    if (ngx_group_auth_load_secret(cf, &credentials->file,
+                                   ngx_group_credentials_build, credentials)
         != NGX_OK)
     {
         return NULL;
@@ -59,7 +61,7 @@ ngx_group_signer_load(ngx_conf_t *cf, ngx_str_t *file)
 
     name = *file;
 
-    if (ngx_group_auth_load(cf, &name, ngx_group_signer_build, signer)
+    if (ngx_group_auth_load_secret(cf, &name, ngx_group_signer_build, signer)
         != NGX_OK)
     {
         return NULL;
@@ -69,9 +71,31 @@ ngx_group_signer_load(ngx_conf_t *cf, ngx_str_t *file)
 }
 
 
-ngx_int_t
-ngx_group_auth_load(ngx_conf_t *cf, ngx_str_t *file,
+static ngx_int_t
+ngx_group_auth_load_secret(ngx_conf_t *cf, ngx_str_t *file,
     ngx_group_auth_build_pt build, void *data)
+{
+    ngx_uint_t  shared;
+
+    if (ngx_group_auth_load(cf, file, "credentials", build, data, &shared)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (shared) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "credentials file \"%V\" can be read by everyone",
+                           file);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_auth_load(ngx_conf_t *cf, ngx_str_t *file, const char *kind,
+    ngx_group_auth_build_pt build, void *data, ngx_uint_t *shared)
 {
     ngx_int_t  rc;
     ngx_str_t  text, error;
@@ -80,7 +104,7 @@ ngx_group_auth_load(ngx_conf_t *cf, ngx_str_t *file,
         return NGX_ERROR;
     }
 
-    if (ngx_group_auth_read(cf, file, &text) != NGX_OK) {
+    if (ngx_group_auth_read(cf, file, kind, &text, shared) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -90,7 +114,7 @@ ngx_group_auth_load(ngx_conf_t *cf, ngx_str_t *file,
 
     if (rc == NGX_DECLINED) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "credentials file \"%V\": %V", file, &error);
+                           "%s file \"%V\": %V", kind, file, &error);
         return NGX_ERROR;
     }
 
@@ -99,7 +123,8 @@ ngx_group_auth_load(ngx_conf_t *cf, ngx_str_t *file,
 
 
 static ngx_int_t
-ngx_group_auth_read(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
+ngx_group_auth_read(ngx_conf_t *cf, ngx_str_t *name, const char *kind,
+    ngx_str_t *text, ngx_uint_t *shared)
 {
     ngx_fd_t   fd;
     ngx_int_t  rc;
@@ -115,7 +140,7 @@ ngx_group_auth_read(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
         return NGX_ERROR;
     }
 
-    rc = ngx_group_auth_read_fd(cf, name, fd, text);
+    rc = ngx_group_auth_read_fd(cf, name, kind, fd, text, shared);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -127,8 +152,8 @@ ngx_group_auth_read(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
 
 
 static ngx_int_t
-ngx_group_auth_read_fd(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
-    ngx_str_t *text)
+ngx_group_auth_read_fd(ngx_conf_t *cf, ngx_str_t *name, const char *kind,
+    ngx_fd_t fd, ngx_str_t *text, ngx_uint_t *shared)
 {
     ssize_t          n;
     ngx_file_t       file;
@@ -142,23 +167,19 @@ ngx_group_auth_read_fd(ngx_conf_t *cf, ngx_str_t *name, ngx_fd_t fd,
 
     if (!ngx_is_file(&info)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "credentials file \"%V\" is not a regular file",
+                           "%s file \"%V\" is not a regular file", kind,
                            name);
         return NGX_ERROR;
     }
 
     if (ngx_file_size(&info) > NGX_GROUP_AUTH_FILE_SIZE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "credentials file \"%V\" is larger than %d bytes",
+                           "%s file \"%V\" is larger than %d bytes", kind,
                            name, NGX_GROUP_AUTH_FILE_SIZE);
         return NGX_ERROR;
     }
 
-    if (ngx_file_access(&info) & NGX_GROUP_AUTH_FILE_OTHERS) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "credentials file \"%V\" can be read by everyone",
-                           name);
-    }
+    *shared = (ngx_file_access(&info) & NGX_GROUP_AUTH_FILE_OTHERS) ? 1 : 0;
 
     text->len = (size_t) ngx_file_size(&info);
 

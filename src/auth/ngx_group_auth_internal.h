@@ -100,6 +100,12 @@ ngx_int_t ngx_group_sigv4_request(ngx_pool_t *pool,
     ngx_str_t *lines, ngx_str_t *names, u_char digest[NGX_GROUP_SHA256_LEN]);
 
 
+/* the signing key of a secret for a scope.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_group_sigv4_key(ngx_pool_t *pool, ngx_group_sigv4_keys_t *keys,
+    ngx_str_t *access_key, ngx_str_t *secret, ngx_str_t *scope,
+    u_char key[NGX_GROUP_SHA256_LEN]);
+
+
 /* NGX_OK or NGX_ERROR (libcrypto) */
 ngx_int_t ngx_group_hmac_sha256(u_char *key, size_t len, ngx_str_t *in,
     u_char digest[NGX_GROUP_SHA256_LEN]);
@@ -123,9 +129,13 @@ typedef ngx_int_t (*ngx_group_auth_build_pt)(ngx_pool_t *pool,
 ngx_int_t ngx_group_auth_parse(ngx_pool_t *pool, ngx_str_t *text,
     ngx_group_auth_build_pt build, void *data, ngx_str_t *error);
 
-/* the same from a file; NGX_OK, or NGX_ERROR after the error was logged */
+/*
+ * The same from a file; "kind" is what messages call it, *shared becomes 1 when
+ * everyone can read it.  NGX_OK, or NGX_ERROR after the error was logged.
+ */
 ngx_int_t ngx_group_auth_load(ngx_conf_t *cf, ngx_str_t *file,
-    ngx_group_auth_build_pt build, void *data);
+    const char *kind, ngx_group_auth_build_pt build, void *data,
+    ngx_uint_t *shared);
 
 /* "data" is zeroed; its secrets are wiped when "pool" is destroyed */
 

@@ -55,7 +55,7 @@ ngx_group_credentials_build(ngx_pool_t *pool, ngx_group_value_t *value,
     /* of the full size, so that no part is left behind when it grows */
 
     if (ngx_array_init(&credentials->list, pool,
-                       list->u.items.n ? list->u.items.n : 1,
+                       list->n ? list->n : 1,
                        sizeof(ngx_group_credential_t))
         != NGX_OK)
     {
@@ -345,4 +345,6 @@ ngx_group_credentials_cleanup(void *data)
         ngx_group_secret_wipe(&credential[i].secret);
         ngx_explicit_memzero(credential[i].digest, NGX_GROUP_SHA256_LEN);
     }
+
+    ngx_explicit_memzero(&credentials->keys, sizeof(ngx_group_sigv4_keys_t));
 }

@@ -224,4 +224,5 @@ ngx_group_signer_cleanup(void *data)
 
     ngx_group_secret_wipe(&signer->authorization);
     ngx_group_secret_wipe(&signer->secret_key);
+    ngx_explicit_memzero(&signer->keys, sizeof(ngx_group_sigv4_keys_t));
 }

@@ -6,7 +6,6 @@
 
 
 #define NGX_GROUP_SIGV4_SCHEME  "AWS4-HMAC-SHA256"
-#define NGX_GROUP_SIGV4_PREFIX  "AWS4"
 #define NGX_GROUP_SIGV4_END     "aws4_request"
 
 
@@ -28,12 +27,10 @@ static void ngx_group_sigv4_spaces(ngx_str_t *in);
 static ngx_int_t ngx_group_sigv4_until(ngx_str_t *in, u_char end,
     ngx_str_t *part);
 static ngx_int_t ngx_group_sigv4_verify(ngx_pool_t *pool,
-    ngx_group_auth_request_t *request, ngx_group_sigv4_t *sig,
-    ngx_group_sigv4_date_t *date, ngx_str_t *secret);
+    ngx_group_sigv4_keys_t *keys, ngx_group_auth_request_t *request,
+    ngx_group_sigv4_t *sig, ngx_group_sigv4_date_t *date, ngx_str_t *secret);
 static ngx_int_t ngx_group_sigv4_fresh(ngx_group_auth_request_t *request,
     ngx_group_sigv4_t *sig, ngx_group_sigv4_date_t *date);
-static ngx_int_t ngx_group_sigv4_key(ngx_pool_t *pool, ngx_str_t *secret,
-    ngx_str_t *scope, u_char key[NGX_GROUP_SHA256_LEN]);
 static ngx_int_t ngx_group_sigv4_signature(ngx_pool_t *pool,
     u_char key[NGX_GROUP_SHA256_LEN], ngx_group_sigv4_date_t *date,
     ngx_str_t *scope, u_char request[NGX_GROUP_SHA256_LEN],
@@ -57,6 +54,7 @@ ngx_group_sigv4_check(ngx_pool_t *pool, ngx_group_credentials_t *credentials,
     ngx_str_t *code, ngx_str_t *subject)
 {
     ngx_int_t                rc;
+    ngx_str_t                secret;
     ngx_uint_t               i;
     ngx_group_sigv4_t        sig;
     ngx_group_credential_t  *credential;
@@ -79,14 +77,22 @@ ngx_group_sigv4_check(ngx_pool_t *pool, ngx_group_credentials_t *credentials,
         }
     }
 
-    if (i == credentials->list.nelts) {
+    /* an unknown key takes as long, so that the time does not tell it */
+
+    ngx_str_set(&secret, "0000000000000000000000000000000000000000");
+
+    if (i < credentials->list.nelts) {
+        secret = credential[i].secret;
+    }
+
+    rc = ngx_group_sigv4_verify(pool, &credentials->keys, request, &sig, &date,
+                                &secret);
+
+    if (i == credentials->list.nelts && rc != NGX_ERROR) {
         ngx_str_set(code, "unknown");
         *subject = sig.key;
         return NGX_DECLINED;
     }
-
-    rc = ngx_group_sigv4_verify(pool, request, &sig, &date,
-                                &credential[i].secret);
 
     if (rc != NGX_OK) {
         if (rc == NGX_DECLINED) {
@@ -104,6 +110,38 @@ ngx_group_sigv4_check(ngx_pool_t *pool, ngx_group_credentials_t *credentials,
     *principal = &credential[i].principal;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_sigv4_mark(ngx_pool_t *pool, ngx_group_auth_request_t *request,
+    u_char mark[NGX_GROUP_SHA256_LEN], time_t *date)
+{
+    u_char                  *p;
+    ngx_str_t                text;
+    ngx_group_sigv4_t        sig;
+    ngx_group_sigv4_date_t   made;
+
+    if (ngx_group_sigv4_parse(&request->authorization, &sig) != NGX_OK
+        || ngx_group_sigv4_find_date(request->headers, &made) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    text.len = sig.key.len + 1 + sig.signature.len;
+
+    text.data = ngx_pnalloc(pool, text.len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(text.data, sig.key.data, sig.key.len);
+    *p++ = '/';
+    ngx_memcpy(p, sig.signature.data, sig.signature.len);
+
+    *date = made.time;
+
+    return ngx_group_sha256(&text, mark);
 }
 
 
@@ -235,8 +273,9 @@ ngx_group_sigv4_until(ngx_str_t *in, u_char end, ngx_str_t *part)
 
 
 static ngx_int_t
-ngx_group_sigv4_verify(ngx_pool_t *pool, ngx_group_auth_request_t *request,
-    ngx_group_sigv4_t *sig, ngx_group_sigv4_date_t *date, ngx_str_t *secret)
+ngx_group_sigv4_verify(ngx_pool_t *pool, ngx_group_sigv4_keys_t *keys,
+    ngx_group_auth_request_t *request, ngx_group_sigv4_t *sig,
+    ngx_group_sigv4_date_t *date, ngx_str_t *secret)
 {
     u_char      key[NGX_GROUP_SHA256_LEN], digest[NGX_GROUP_SHA256_LEN],
                 signature[NGX_GROUP_SHA256_HEX_LEN];
@@ -256,7 +295,8 @@ ngx_group_sigv4_verify(ngx_pool_t *pool, ngx_group_auth_request_t *request,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_group_sigv4_key(pool, secret, &sig->scope, key);
+        rc = ngx_group_sigv4_key(pool, keys, &sig->key, secret, &sig->scope,
+                                 key);
     }
 
     if (rc != NGX_OK) {
@@ -324,53 +364,6 @@ ngx_group_sigv4_fresh(ngx_group_auth_request_t *request,
     }
 
     return NGX_OK;
-}
-
-
-/* a chain of HMACs over the parts of the scope, empty ones too */
-
-static ngx_int_t
-ngx_group_sigv4_key(ngx_pool_t *pool, ngx_str_t *secret, ngx_str_t *scope,
-    u_char key[NGX_GROUP_SHA256_LEN])
-{
-    u_char      next[NGX_GROUP_SHA256_LEN], *p, *last;
-    ngx_int_t   rc;
-    ngx_str_t   first, part;
-
-    first.len = sizeof(NGX_GROUP_SIGV4_PREFIX) - 1 + secret->len;
-
-    first.data = ngx_pnalloc(pool, first.len);
-    if (first.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(first.data, NGX_GROUP_SIGV4_PREFIX,
-                   sizeof(NGX_GROUP_SIGV4_PREFIX) - 1);
-    ngx_memcpy(p, secret->data, secret->len);
-
-    part.data = scope->data;
-    last = scope->data + scope->len;
-
-    p = ngx_strlchr(part.data, last, '/');
-    part.len = (p ? p : last) - part.data;
-
-    rc = ngx_group_hmac_sha256(first.data, first.len, &part, key);
-
-    ngx_group_secret_wipe(&first);
-
-    while (rc == NGX_OK && p) {
-        part.data = p + 1;
-
-        p = ngx_strlchr(part.data, last, '/');
-        part.len = (p ? p : last) - part.data;
-
-        rc = ngx_group_hmac_sha256(key, NGX_GROUP_SHA256_LEN, &part, next);
-        ngx_memcpy(key, next, NGX_GROUP_SHA256_LEN);
-    }
-
-    ngx_explicit_memzero(next, NGX_GROUP_SHA256_LEN);
-
-    return rc;
 }
 
 
@@ -484,7 +477,8 @@ ngx_group_sigv4_sign(ngx_pool_t *pool, ngx_group_signer_t *signer,
         || ngx_group_sigv4_request(pool, request, &paths[0], &query, &lines,
                                    &names, digest)
            != NGX_OK
-        || ngx_group_sigv4_key(pool, &signer->secret_key, &scope, key)
+        || ngx_group_sigv4_key(pool, &signer->keys, &signer->access_key,
+                               &signer->secret_key, &scope, key)
            != NGX_OK)
     {
         return NGX_ERROR;

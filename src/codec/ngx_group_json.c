@@ -26,6 +26,7 @@ typedef struct {
     ngx_group_limits_t  *limits;
     ngx_str_t           *in;
 
+    ngx_group_values_t   values;
     ngx_group_value_t   *root;
     ngx_group_value_t   *open;       /* its "next" is its parent until closed */
     ngx_str_t            key;
@@ -46,7 +47,8 @@ typedef struct {
 } ngx_group_json_scan_t;
 
 
-static ngx_inline u_char *ngx_group_json_plain(u_char *p, u_char *last);
+static ngx_inline u_char *ngx_group_json_plain(u_char *p, u_char *last,
+    ngx_uint_t utf8);
 static ngx_int_t ngx_group_json_scan(ngx_group_json_ctx_t *ctx,
     ngx_group_json_scan_t *scan, size_t *at);
 static size_t ngx_group_json_escape(ngx_group_json_ctx_t *ctx, u_char *p,
@@ -87,10 +89,13 @@ static ngx_int_t ngx_group_json_text(ngx_group_json_ctx_t *ctx,
 static int ngx_group_json_stop(ngx_group_json_ctx_t *ctx, const char *reason,
     ngx_uint_t limit);
 
-static size_t ngx_group_json_size(ngx_group_value_t *value);
-static size_t ngx_group_json_string_size(ngx_str_t *text);
-static u_char *ngx_group_json_write(u_char *p, ngx_group_value_t *value);
-static u_char *ngx_group_json_write_string(u_char *p, ngx_str_t *text);
+static size_t ngx_group_json_size(ngx_group_value_t *value,
+    ngx_uint_t escapes);
+static size_t ngx_group_json_string_size(ngx_str_t *text, ngx_uint_t escapes);
+static u_char *ngx_group_json_write(u_char *p, ngx_group_value_t *value,
+    ngx_uint_t escapes);
+static u_char *ngx_group_json_write_string(u_char *p, ngx_str_t *text,
+    ngx_uint_t escapes);
 
 
 static yajl_callbacks  ngx_group_json_callbacks = {
@@ -134,6 +139,7 @@ ngx_group_json_decode(ngx_pool_t *pool, ngx_group_limits_t *limits,
     ngx_memzero(&ctx, sizeof(ngx_group_json_ctx_t));
 
     ctx.pool = pool;
+    ctx.values.pool = pool;
     ctx.limits = limits;
     ctx.in = in;
 
@@ -177,30 +183,38 @@ ngx_group_json_decode(ngx_pool_t *pool, ngx_group_limits_t *limits,
 
 /*
  * The first byte from "p" that does not stand for itself in a string: a control
- * character, a quote or a backslash.  Eight bytes are looked at in one go; what
- * a borrow marks in vain is looked at again.
+ * character, a quote or a backslash, and one beyond ASCII unless "utf8".
  */
 
 static ngx_inline u_char *
-ngx_group_json_plain(u_char *p, u_char *last)
+ngx_group_json_plain(u_char *p, u_char *last, ngx_uint_t utf8)
 {
     uint64_t  w, marks;
 
     while (last - p >= (ssize_t) sizeof(uint64_t)) {
         ngx_memcpy(&w, p, sizeof(uint64_t));
 
-        marks = (w - 0x2020202020202020)
-                | ((w ^ 0x2222222222222222) - 0x0101010101010101)
-                | ((w ^ 0x5c5c5c5c5c5c5c5c) - 0x0101010101010101);
+        marks = (ngx_group_word_less(w, 0x20) | ngx_group_word_is(w, '"')
+                 | ngx_group_word_is(w, '\\'));
 
-        if (marks & ~w & 0x8080808080808080) {
+        marks = (utf8 ? (marks & ~w) : (marks | w)) & NGX_GROUP_WORD_HIGH;
+
+        if (marks) {
+            p = ngx_group_word_first(p, marks);
+
+            if (NGX_GROUP_WORD_EXACT) {
+                return p;
+            }
+
             break;
         }
 
         p += sizeof(uint64_t);
     }
 
-    while (p < last && *p >= 0x20 && *p != '"' && *p != '\\') {
+    while (p < last && *p >= 0x20 && *p != '"' && *p != '\\'
+           && (utf8 || *p < 0x80))
+    {
         p++;
     }
 
@@ -226,11 +240,6 @@ ngx_group_json_scan(ngx_group_json_ctx_t *ctx, ngx_group_json_scan_t *scan,
 
     in = ctx->in;
 
-    if (ngx_group_utf8(in, NULL, at) != NGX_OK) {
-        ctx->reason = "not UTF-8";
-        return NGX_DECLINED;
-    }
-
     if (in->len >= 3 && ngx_memcmp(in->data, "\xef\xbb\xbf", 3) == 0) {
         ctx->reason = "a byte order mark";
         return NGX_DECLINED;
@@ -246,7 +255,7 @@ ngx_group_json_scan(ngx_group_json_ctx_t *ctx, ngx_group_json_scan_t *scan,
     for (p = in->data; p < last; p++) {
 
         if (string) {
-            p = ngx_group_json_plain(p, last);
+            p = ngx_group_json_plain(p, last, 0);
 
             if (p == last) {
                 break;
@@ -270,6 +279,17 @@ ngx_group_json_scan(ngx_group_json_ctx_t *ctx, ngx_group_json_scan_t *scan,
                 }
 
                 escaped = 1;
+                p += n - 1;
+
+            } else if (*p >= 0x80) {
+                n = ngx_group_utf8_char(p, last);
+
+                if (n == 0) {
+                    *at = p - in->data;
+                    ctx->reason = "not UTF-8";
+                    return NGX_DECLINED;
+                }
+
                 p += n - 1;
 
             } else {
@@ -330,6 +350,12 @@ ngx_group_json_scan(ngx_group_json_ctx_t *ctx, ngx_group_json_scan_t *scan,
             if (*p < 0x20 || *p == '\\') {
                 *at = p - in->data;
                 ctx->reason = "a character that may stand in strings only";
+                return NGX_DECLINED;
+            }
+
+            if (ngx_group_utf8_char(p, last) == 0) {
+                *at = p - in->data;
+                ctx->reason = "not UTF-8";
                 return NGX_DECLINED;
             }
 
@@ -745,7 +771,7 @@ ngx_group_json_map_key(void *data, const unsigned char *p, size_t len)
     key.data = (u_char *) p;
     key.len = len;
 
-    if (ctx->open->u.items.n >= NGX_GROUP_MAX_KEYS) {
+    if (ctx->open->n >= NGX_GROUP_MAX_KEYS) {
         return ngx_group_json_stop(ctx, "keys in one object: more than",
                                    NGX_GROUP_MAX_KEYS);
     }
@@ -791,14 +817,14 @@ ngx_group_json_create(ngx_group_json_ctx_t *ctx, ngx_group_type_e type)
     ngx_group_value_t  *value;
 
     if (ctx->open && ctx->open->type == NGX_GROUP_ARRAY
-        && ctx->open->u.items.n >= ctx->limits->max_items)
+        && ctx->open->n >= ctx->limits->max_items)
     {
         (void) ngx_group_json_stop(ctx, "items in one array: more than",
                                    ctx->limits->max_items);
         return NULL;
     }
 
-    value = ngx_group_value_create(ctx->pool, type);
+    value = ngx_group_values_get(&ctx->values, type);
     if (value == NULL) {
         ctx->nomem = 1;
         return NULL;
@@ -916,27 +942,37 @@ ngx_int_t
 ngx_group_json_encode(ngx_pool_t *pool, ngx_group_value_t *value,
     ngx_str_t *out)
 {
-    u_char  *p;
-    size_t   len;
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   escapes;
 
-    len = ngx_group_json_size(value);
+    /* most texts need no escapes, which writing them shows just as well */
 
-    p = ngx_pnalloc(pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
+    for (escapes = 0; /* void */ ; escapes = 1) {
+
+        len = ngx_group_json_size(value, escapes);
+
+        p = ngx_pnalloc(pool, len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        out->data = p;
+        out->len = len;
+
+        if (ngx_group_json_write(p, value, escapes)) {
+            return NGX_OK;
+        }
+
+        ngx_pfree(pool, p);
     }
-
-    (void) ngx_group_json_write(p, value);
-
-    out->data = p;
-    out->len = len;
-
-    return NGX_OK;
 }
 
 
+/* without "escapes" it is the size of texts that need none */
+
 static size_t
-ngx_group_json_size(ngx_group_value_t *value)
+ngx_group_json_size(ngx_group_value_t *value, ngx_uint_t escapes)
 {
     size_t              size;
     ngx_group_value_t  *item;
@@ -953,7 +989,7 @@ ngx_group_json_size(ngx_group_value_t *value)
         return value->u.text.len;
 
     case NGX_GROUP_STRING:
-        return ngx_group_json_string_size(&value->u.text);
+        return ngx_group_json_string_size(&value->u.text, escapes);
 
     default: /* NGX_GROUP_ARRAY, NGX_GROUP_OBJECT */
         break;
@@ -964,10 +1000,11 @@ ngx_group_json_size(ngx_group_value_t *value)
     for (item = value->u.items.first; item; item = item->next) {
 
         if (value->type == NGX_GROUP_OBJECT) {
-            size += ngx_group_json_string_size(&item->key) + sizeof(":") - 1;
+            size += ngx_group_json_string_size(&item->key, escapes)
+                    + sizeof(":") - 1;
         }
 
-        size += ngx_group_json_size(item);
+        size += ngx_group_json_size(item, escapes);
 
         if (item->next) {
             size += sizeof(",") - 1;
@@ -979,18 +1016,22 @@ ngx_group_json_size(ngx_group_value_t *value)
 
 
 static size_t
-ngx_group_json_string_size(ngx_str_t *text)
+ngx_group_json_string_size(ngx_str_t *text, ngx_uint_t escapes)
 {
     u_char  *p, *last;
     size_t   size;
 
     size = text->len + sizeof("\"\"") - 1;
 
+    if (!escapes) {
+        return size;
+    }
+
     p = text->data;
     last = p + text->len;
 
     for ( ;; ) {
-        p = ngx_group_json_plain(p, last);
+        p = ngx_group_json_plain(p, last, 1);
 
         if (p == last) {
             return size;
@@ -1008,8 +1049,10 @@ ngx_group_json_string_size(ngx_str_t *text)
 }
 
 
+/* NULL when there is something to escape and no "escapes" */
+
 static u_char *
-ngx_group_json_write(u_char *p, ngx_group_value_t *value)
+ngx_group_json_write(u_char *p, ngx_group_value_t *value, ngx_uint_t escapes)
 {
     ngx_group_value_t  *item;
 
@@ -1033,7 +1076,7 @@ ngx_group_json_write(u_char *p, ngx_group_value_t *value)
         return ngx_cpymem(p, value->u.text.data, value->u.text.len);
 
     case NGX_GROUP_STRING:
-        return ngx_group_json_write_string(p, &value->u.text);
+        return ngx_group_json_write_string(p, &value->u.text, escapes);
 
     default: /* NGX_GROUP_ARRAY, NGX_GROUP_OBJECT */
         break;
@@ -1044,11 +1087,18 @@ ngx_group_json_write(u_char *p, ngx_group_value_t *value)
     for (item = value->u.items.first; item; item = item->next) {
 
         if (value->type == NGX_GROUP_OBJECT) {
-            p = ngx_group_json_write_string(p, &item->key);
+            p = ngx_group_json_write_string(p, &item->key, escapes);
+            if (p == NULL) {
+                return NULL;
+            }
+
             *p++ = ':';
         }
 
-        p = ngx_group_json_write(p, item);
+        p = ngx_group_json_write(p, item, escapes);
+        if (p == NULL) {
+            return NULL;
+        }
 
         if (item->next) {
             *p++ = ',';
@@ -1062,7 +1112,7 @@ ngx_group_json_write(u_char *p, ngx_group_value_t *value)
 
 
 static u_char *
-ngx_group_json_write_string(u_char *p, ngx_str_t *text)
+ngx_group_json_write_string(u_char *p, ngx_str_t *text, ngx_uint_t escapes)
 {
     u_char  *s, *last, *plain, c;
 
@@ -1074,7 +1124,7 @@ ngx_group_json_write_string(u_char *p, ngx_str_t *text)
     *p++ = '"';
 
     for ( ;; ) {
-        plain = ngx_group_json_plain(s, last);
+        plain = ngx_group_json_plain(s, last, 1);
 
         if (plain != s) {
             p = ngx_cpymem(p, s, plain - s);
@@ -1083,6 +1133,10 @@ ngx_group_json_write_string(u_char *p, ngx_str_t *text)
 
         if (s == last) {
             break;
+        }
+
+        if (!escapes) {
+            return NULL;
         }
 
         c = *s++;

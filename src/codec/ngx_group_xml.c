@@ -37,6 +37,8 @@ static ngx_int_t ngx_group_xml_refuse(ngx_group_xml_ctx_t *ctx,
 static void ngx_group_xml_stop(ngx_group_xml_ctx_t *ctx, const char *reason,
     ngx_uint_t limit);
 
+static void XMLCALL ngx_group_xml_version(void *data,
+    const XML_Char *version, const XML_Char *encoding, int standalone);
 static void XMLCALL ngx_group_xml_doctype(void *data, const XML_Char *name,
     const XML_Char *sysid, const XML_Char *pubid, int subset);
 static void XMLCALL ngx_group_xml_start(void *data, const XML_Char *name,
@@ -179,6 +181,7 @@ ngx_group_xml_parse(ngx_group_xml_ctx_t *ctx, ngx_str_t *in, ngx_str_t *error)
     enum XML_Status  status;
 
     XML_SetUserData(ctx->parser, ctx);
+    XML_SetXmlDeclHandler(ctx->parser, ngx_group_xml_version);
     XML_SetStartDoctypeDeclHandler(ctx->parser, ngx_group_xml_doctype);
     XML_SetElementHandler(ctx->parser, ngx_group_xml_start, ngx_group_xml_end);
     XML_SetCharacterDataHandler(ctx->parser, ngx_group_xml_characters);
@@ -267,6 +270,18 @@ ngx_group_xml_stop(ngx_group_xml_ctx_t *ctx, const char *reason,
 }
 
 
+/* expat does not look at it */
+
+static void XMLCALL
+ngx_group_xml_version(void *data, const XML_Char *version,
+    const XML_Char *encoding, int standalone)
+{
+    if (version && ngx_strncmp(version, "1.", 2) != 0) {
+        ngx_group_xml_stop(data, "a version of XML other than 1.x", 0);
+    }
+}
+
+
 static void XMLCALL
 ngx_group_xml_doctype(void *data, const XML_Char *name, const XML_Char *sysid,
     const XML_Char *pubid, int subset)
@@ -315,7 +330,7 @@ ngx_group_xml_start(void *data, const XML_Char *name,
             parent->type = NGX_GROUP_OBJECT;
         }
 
-        if (parent->u.items.n >= ctx->limits->max_items) {
+        if (parent->n >= ctx->limits->max_items) {
             ngx_group_xml_stop(ctx, "elements in one element: more than",
                                ctx->limits->max_items);
             return;
@@ -616,10 +631,47 @@ ngx_group_xml_content_size(ngx_group_value_t *value)
 }
 
 
+/* the first byte from "p" that may not stand for itself, or is not ASCII */
+
+static ngx_inline u_char *
+ngx_group_xml_plain(u_char *p, u_char *last)
+{
+    uint64_t  w, marks;
+
+    while (last - p >= (ssize_t) sizeof(uint64_t)) {
+        ngx_memcpy(&w, p, sizeof(uint64_t));
+
+        marks = (w | ngx_group_word_less(w, 0x20) | ngx_group_word_is(w, '&')
+                 | ngx_group_word_is(w, '<') | ngx_group_word_is(w, '>'))
+                & NGX_GROUP_WORD_HIGH;
+
+        if (marks) {
+            p = ngx_group_word_first(p, marks);
+
+            if (NGX_GROUP_WORD_EXACT) {
+                return p;
+            }
+
+            break;
+        }
+
+        p += sizeof(uint64_t);
+    }
+
+    while (p < last && *p >= 0x20 && *p < 0x80 && *p != '&' && *p != '<'
+           && *p != '>')
+    {
+        p++;
+    }
+
+    return p;
+}
+
+
 static size_t
 ngx_group_xml_text_size(ngx_str_t *text)
 {
-    u_char     *p, *last;
+    u_char     *p, *last, *plain;
     size_t      size, len;
     ngx_str_t  *escape;
 
@@ -627,15 +679,21 @@ ngx_group_xml_text_size(ngx_str_t *text)
     p = text->data;
     last = p + text->len;
 
-    while (p < last) {
+    for ( ;; ) {
+        plain = ngx_group_xml_plain(p, last);
+
+        size += plain - p;
+        p = plain;
+
+        if (p == last) {
+            return size;
+        }
 
         escape = ngx_group_xml_escape(p, last, &len);
 
         size += escape ? escape->len : len;
         p += len;
     }
-
-    return size;
 }
 
 
@@ -717,22 +775,29 @@ ngx_group_xml_write_content(u_char *p, ngx_group_value_t *value)
 static u_char *
 ngx_group_xml_write_text(u_char *p, ngx_str_t *text)
 {
-    u_char     *s, *last;
+    u_char     *s, *last, *plain;
     size_t      len;
     ngx_str_t  *escape;
 
     s = text->data;
     last = s + text->len;
 
-    while (s < last) {
+    for ( ;; ) {
+        plain = ngx_group_xml_plain(s, last);
+
+        if (plain != s) {
+            p = ngx_cpymem(p, s, plain - s);
+            s = plain;
+        }
+
+        if (s == last) {
+            return p;
+        }
 
         escape = ngx_group_xml_escape(s, last, &len);
 
         if (escape) {
             p = ngx_cpymem(p, escape->data, escape->len);
-
-        } else if (len == 1) {
-            *p++ = *s;
 
         } else {
             p = ngx_cpymem(p, s, len);
@@ -740,8 +805,6 @@ ngx_group_xml_write_text(u_char *p, ngx_str_t *text)
 
         s += len;
     }
-
-    return p;
 }
 
 

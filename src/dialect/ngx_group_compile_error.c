@@ -196,7 +196,7 @@ ngx_group_compile_variant(ngx_group_compile_t *c, ngx_uint_t outcome)
     }
 
     if (format == NGX_GROUP_FORMAT_XML && v->body
-        && (v->body->type != NGX_GROUP_OBJECT || v->body->u.items.n != 1))
+        && (v->body->type != NGX_GROUP_OBJECT || v->body->n != 1))
     {
         return ngx_group_compile_error(c, NULL,
                                        "expected one root element");

@@ -104,6 +104,7 @@ ngx_group_compile_url(ngx_group_compile_t *c, char *key, ngx_str_t *url,
     piece = (*pieces)->elts;
 
     if ((*pieces)->nelts == 0
+        || !piece[(*pieces)->nelts - 1].param
         || !ngx_group_str_is(&piece[(*pieces)->nelts - 1].text, "id"))
     {
         return ngx_group_compile_error(c, key,

@@ -4,6 +4,7 @@
 #include <lua.h>
 #include <lauxlib.h>
 #include "ngx_group_compile.h"
+#include "ngx_group_text.h"
 
 
 static ngx_int_t ngx_group_compile_list(ngx_group_compile_t *c,
@@ -132,9 +133,17 @@ ngx_int_t
 ngx_group_compile_dup(ngx_group_compile_t *c, int index, ngx_str_t *out)
 {
     size_t       len;
+    ngx_str_t    text;
     const char  *s;
 
     s = lua_tolstring(c->lua, index, &len);
+
+    text.data = (u_char *) s;
+    text.len = len;
+
+    if (ngx_group_utf8(&text, NULL, NULL) != NGX_OK || ngx_strlen(s) != len) {
+        return ngx_group_compile_error(c, NULL, "expected text in UTF-8");
+    }
 
     out->data = ngx_pnalloc(c->pool, len + 1);
     if (out->data == NULL) {
@@ -164,6 +173,11 @@ ngx_group_compile_string(ngx_group_compile_t *c, char *key, ngx_str_t *out)
 
     case LUA_TSTRING:
         rc = ngx_group_compile_dup(c, -1, out);
+
+        if (rc != NGX_OK && c->error_len) {
+            (void) ngx_group_compile_enter(c, key, 0);
+        }
+
         break;
 
     default:

@@ -32,6 +32,7 @@ static ngx_int_t ngx_group_decode_id(ngx_group_translation_t *t,
 static ngx_int_t ngx_group_decode_ref(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_str_t *url, ngx_str_t *id,
     ngx_str_t *owner);
+static ngx_uint_t ngx_group_decode_is_text(ngx_str_t *id);
 static ngx_int_t ngx_group_decode_enum(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_group_at_t *at, ngx_str_t *text);
 
@@ -40,6 +41,9 @@ ngx_int_t
 ngx_group_decode(ngx_group_translation_t *t, ngx_array_t *fields,
     ngx_group_value_t *in, ngx_group_value_t *out)
 {
+    ngx_memzero(&t->values, sizeof(ngx_group_values_t));
+    t->values.pool = t->pool;
+
     return ngx_group_decode_fields(t, fields, in, out, NULL);
 }
 
@@ -183,7 +187,7 @@ ngx_group_decode_find(ngx_group_translation_t *t, ngx_group_field_t *field,
             continue;
         }
 
-        item = ngx_palloc(t->pool, sizeof(ngx_group_value_t));
+        item = ngx_group_values_get(&t->values, value->type);
         if (item == NULL) {
             return NGX_ERROR;
         }
@@ -234,7 +238,7 @@ ngx_group_decode_value(ngx_group_translation_t *t, ngx_group_field_t *field,
             here.index = 0;
             below = &here;
 
-            into = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+            into = ngx_group_values_get(&t->values, NGX_GROUP_OBJECT);
             if (into == NULL) {
                 return NGX_ERROR;
             }
@@ -273,7 +277,7 @@ ngx_group_decode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
         return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
     }
 
-    rc = ngx_group_field_count(t, at->parent, field, in->u.items.n);
+    rc = ngx_group_field_count(t, at->parent, field, in->n);
 
     if (rc != NGX_OK) {
         return rc;
@@ -308,7 +312,7 @@ ngx_group_decode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
                 continue;
             }
 
-            result = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+            result = ngx_group_values_get(&t->values, NGX_GROUP_OBJECT);
 
             if (result == NULL
                 || ngx_group_decode_fields(t, field->fields, item, result,
@@ -388,7 +392,7 @@ ngx_group_decode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
         return (*out == NULL) ? NGX_ERROR : NGX_OK;
     }
 
-    *out = ngx_palloc(t->pool, sizeof(ngx_group_value_t));
+    *out = ngx_group_values_get(&t->values, value->type);
     if (*out == NULL) {
         return NGX_ERROR;
     }
@@ -589,12 +593,30 @@ ngx_group_decode_id(ngx_group_translation_t *t, ngx_group_field_t *field,
         {
             return NGX_ERROR;
         }
+
+        /* bytes that a client has put into a form: no upstream has said it */
+
+        if ((id->data != local.data || t->query)
+            && !ngx_group_decode_is_text(id))
+        {
+            if (ngx_group_field_problem(t, at, field, "format", INT64_MIN)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            return NGX_DECLINED;
+        }
     }
 
-    /* an id of another container keeps its name before it */
+    /*
+     * An id of another container keeps its name before it, and so does one that
+     * would be taken for such.
+     */
 
     if (owner.len && field->type == NGX_GROUP_FIELD_MEMBER_ID
-        && !ngx_group_str_eq(&owner, &t->owner))
+        && (!ngx_group_str_eq(&owner, &t->owner)
+            || ngx_group_field_owner(id)))
     {
         p = ngx_pnalloc(t->pool, owner.len + 1 + id->len);
         if (p == NULL) {
@@ -681,7 +703,26 @@ ngx_group_decode_ref(ngx_group_translation_t *t, ngx_group_field_t *field,
         }
     }
 
+    if (ngx_strlchr(owner->data, owner->data + owner->len, '/')
+        || !ngx_group_decode_is_text(id) || !ngx_group_decode_is_text(owner)
+        || (t->request
+            && (!ngx_group_is_segment(id)
+                || (owner->len && !ngx_group_is_segment(owner)))))
+    {
+        return NGX_DECLINED;
+    }
+
     return (p == end) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* what bodies can hold: an escape or a form of ids may hold any bytes */
+
+static ngx_uint_t
+ngx_group_decode_is_text(ngx_str_t *id)
+{
+    return ngx_group_utf8(id, NULL, NULL) == NGX_OK
+           && ngx_strlchr(id->data, id->data + id->len, '\0') == NULL;
 }
 
 
@@ -766,7 +807,7 @@ ngx_group_query_parse(ngx_group_translation_t *t, ngx_str_t *args,
             if (rc == NGX_OK
                 && (ngx_group_utf8(&key, NULL, &bad) != NGX_OK
                     || ngx_group_utf8(&value->u.text, NULL, &bad) != NGX_OK
-                    || (*out)->u.items.n == NGX_GROUP_MAX_KEYS))
+                    || (*out)->n == NGX_GROUP_MAX_KEYS))
             {
                 rc = NGX_DECLINED;
             }

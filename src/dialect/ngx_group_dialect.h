@@ -182,6 +182,7 @@ typedef struct {
 
 typedef struct {
     ngx_pool_t                *pool;
+    ngx_group_values_t         values;    /* of one decoding or encoding */
     ngx_log_t                 *log;
     ngx_group_dialect_t       *dialect;   /* whose bytes these are */
     ngx_uint_t                 id;        /* the upstream dialect's forms: */

@@ -46,6 +46,9 @@ ngx_int_t
 ngx_group_encode(ngx_group_translation_t *t, ngx_array_t *fields,
     ngx_group_value_t *in, ngx_group_value_t *out)
 {
+    ngx_memzero(&t->values, sizeof(ngx_group_values_t));
+    t->values.pool = t->pool;
+
     return ngx_group_encode_fields(t, fields, in, out, NULL);
 }
 
@@ -78,7 +81,7 @@ ngx_group_encode_fields(ngx_group_translation_t *t, ngx_array_t *fields,
         {
             /* a wrapper: the vendor's nesting, not ours */
 
-            result = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+            result = ngx_group_values_get(&t->values, NGX_GROUP_OBJECT);
 
             if (result == NULL
                 || ngx_group_encode_fields(t, field[i].fields, in, result, at)
@@ -87,7 +90,7 @@ ngx_group_encode_fields(ngx_group_translation_t *t, ngx_array_t *fields,
                 return NGX_ERROR;
             }
 
-            if (result->u.items.n == 0 && !field[i].required) {
+            if (result->n == 0 && !field[i].required) {
                 continue;
             }
 
@@ -186,7 +189,7 @@ ngx_group_encode_value(ngx_group_translation_t *t, ngx_group_field_t *field,
             break;
         }
 
-        *out = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+        *out = ngx_group_values_get(&t->values, NGX_GROUP_OBJECT);
         if (*out == NULL) {
             return NGX_ERROR;
         }
@@ -221,7 +224,7 @@ ngx_group_encode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
     ngx_group_at_t      here;
     ngx_group_value_t  *item, *value, *result;
 
-    rc = ngx_group_field_count(t, at->parent, field, in->u.items.n);
+    rc = ngx_group_field_count(t, at->parent, field, in->n);
 
     if (rc != NGX_OK) {
         return rc;
@@ -262,7 +265,7 @@ ngx_group_encode_array(ngx_group_translation_t *t, ngx_group_field_t *field,
             }
 
         } else {
-            result = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
+            result = ngx_group_values_get(&t->values, NGX_GROUP_OBJECT);
 
             if (result == NULL
                 || ngx_group_encode_fields(t, field->fields, item, result,
@@ -311,7 +314,7 @@ ngx_group_encode_scalar(ngx_group_translation_t *t, ngx_group_field_t *field,
         return (*out == NULL) ? NGX_ERROR : NGX_OK;
     }
 
-    *out = ngx_palloc(t->pool, sizeof(ngx_group_value_t));
+    *out = ngx_group_values_get(&t->values, in->type);
     if (*out == NULL) {
         return NGX_ERROR;
     }
@@ -400,7 +403,7 @@ ngx_group_encode_order(ngx_pool_t *pool, ngx_group_dialect_t *d,
         len = ngx_max(len, kv[i].key.len);
     }
 
-    len = order->u.items.n * (len + sizeof(", ") + sizeof(" desc"));
+    len = order->n * (len + sizeof(", ") + sizeof(" desc"));
 
     p = ngx_pnalloc(pool, len + 1);
     if (p == NULL) {
@@ -461,9 +464,9 @@ ngx_group_encode_id(ngx_group_translation_t *t, ngx_group_field_t *field,
     bare = *id;
 
     if (field->ref && field->type == NGX_GROUP_FIELD_MEMBER_ID) {
-        slash = ngx_strlchr(bare.data, bare.data + bare.len, '/');
+        slash = ngx_group_field_owner(&bare);
 
-        if (slash && slash != bare.data && slash + 1 < bare.data + bare.len) {
+        if (slash) {
             owner.data = bare.data;
             owner.len = slash - bare.data;
 
@@ -727,7 +730,7 @@ ngx_group_encode_empty(ngx_group_value_t *value)
 
     case NGX_GROUP_ARRAY:
     case NGX_GROUP_OBJECT:
-        return value->u.items.n == 0;
+        return value->n == 0;
 
     default:
         return 0;
@@ -750,6 +753,14 @@ ngx_group_encode_lose(ngx_pool_t *pool, ngx_str_t *prefix, ngx_str_t *key,
 
     (void) ngx_sprintf(name.data, "%V%s%V", prefix, prefix->len ? "." : "",
                        key);
+
+    /* a hook may call its fields as it likes, but a log line is one line */
+
+    for (i = 0; i < name.len; i++) {
+        if (name.data[i] < 0x20 || name.data[i] == 0x7f) {
+            name.data[i] = ' ';
+        }
+    }
 
     s = lost->elts;
 

@@ -225,7 +225,12 @@ ngx_group_field_check(ngx_group_translation_t *t, ngx_group_at_t *at,
             break;
         }
 
-        if (ngx_group_utf8(text, &chars, &bad) != NGX_OK
+        /* what a client sent was read as UTF-8, what we made of it may differ */
+
+        chars = 0;
+
+        if (((!t->client || field->has_min || field->has_max)
+             && ngx_group_utf8(text, &chars, &bad) != NGX_OK)
             || (t->dialect->format == NGX_GROUP_FORMAT_XML && !t->query
                 && ngx_group_xml_text(text) != NGX_OK))
         {
@@ -390,6 +395,23 @@ ngx_group_field_set(ngx_pool_t *pool, ngx_group_field_t *field,
 }
 
 
+u_char *
+ngx_group_field_owner(ngx_str_t *id)
+{
+    u_char  *slash;
+
+    slash = ngx_strlchr(id->data, id->data + id->len, '/');
+
+    if (slash == NULL || slash == id->data
+        || slash + 1 == id->data + id->len)
+    {
+        return NULL;
+    }
+
+    return slash;
+}
+
+
 ngx_uint_t
 ngx_group_is_uuid(ngx_str_t *text)
 {
@@ -401,14 +423,16 @@ ngx_group_is_uuid(ngx_str_t *text)
     }
 
     for (i = 0; i < 36; i++) {
-        ch = text->data[i] | 0x20;
+        ch = text->data[i];
 
         if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (text->data[i] != '-') {
+            if (ch != '-') {
                 return 0;
             }
 
-        } else if (!((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f'))) {
+        } else if (!((ch >= '0' && ch <= '9')
+                     || ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'f')))
+        {
             return 0;
         }
     }

@@ -55,6 +55,12 @@ ngx_int_t ngx_group_field_count(ngx_group_translation_t *t,
 
 ngx_uint_t ngx_group_is_uuid(ngx_str_t *text);
 
+/* what can be one segment of a path, here and upstream */
+ngx_uint_t ngx_group_is_segment(ngx_str_t *text);
+
+/* the "/" after the name of a container that stands before an id, or NULL */
+u_char *ngx_group_field_owner(ngx_str_t *id);
+
 /* canonical member at a field's path, or NULL; JSON null counts as absent */
 ngx_group_value_t *ngx_group_field_get(ngx_group_field_t *field,
     ngx_group_value_t *object);

@@ -127,8 +127,8 @@ ngx_group_filter_node(ngx_group_value_t *value, ngx_group_filter_node_t *node)
     case NGX_GROUP_FILTER_NOT:
         v = ngx_group_value_get(value, &ngx_group_filter_args);
 
-        if (v == NULL || v->type != NGX_GROUP_ARRAY || v->u.items.n == 0
-            || (node->op == NGX_GROUP_FILTER_NOT && v->u.items.n != 1))
+        if (v == NULL || v->type != NGX_GROUP_ARRAY || v->n == 0
+            || (node->op == NGX_GROUP_FILTER_NOT && v->n != 1))
         {
             return "\"args\" of the filter are not as many as \"op\" takes";
         }
@@ -373,7 +373,7 @@ ngx_group_filter_hint_node(ngx_group_value_t *filter, ngx_str_t *field,
 
     case NGX_GROUP_FILTER_OR:
 
-        if (node.args->u.items.n != 1) {
+        if (node.args->n != 1) {
             return;
         }
 

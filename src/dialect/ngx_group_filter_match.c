@@ -124,7 +124,7 @@ ngx_group_filter_match_field(ngx_group_filter_node_t *node,
 
         case NGX_GROUP_ARRAY:
         case NGX_GROUP_OBJECT:
-            return value->u.items.n != 0;
+            return value->n != 0;
 
         default:
             return 1;

@@ -121,7 +121,7 @@ ngx_group_order_odata(ngx_pool_t *pool, ngx_array_t *names, ngx_str_t *by,
 
     for ( ;; ) {
 
-        if (order->u.items.n == NGX_GROUP_ORDER_MAX) {
+        if (order->n == NGX_GROUP_ORDER_MAX) {
             ngx_str_set(why, "the order is by too many attributes");
             return NGX_DECLINED;
         }
@@ -251,8 +251,8 @@ ngx_group_order_sort(ngx_group_value_t *order, ngx_group_value_t *list)
     ngx_group_value_t  *a, *b, *item, *first, **tail;
 
     if (list == NULL || list->type != NGX_GROUP_ARRAY || order == NULL
-        || order->type != NGX_GROUP_ARRAY || order->u.items.n == 0
-        || list->u.items.n < 2)
+        || order->type != NGX_GROUP_ARRAY || order->n == 0
+        || list->n < 2)
     {
         return;
     }

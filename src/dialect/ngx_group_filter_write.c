@@ -96,7 +96,7 @@ ngx_group_filter_write_node(ngx_group_filter_out_t *out,
             return NGX_DECLINED;
         }
 
-        if (node.op > NGX_GROUP_FILTER_OR || node.args->u.items.n > 1) {
+        if (node.op > NGX_GROUP_FILTER_OR || node.args->n > 1) {
             break;
         }
 

@@ -23,7 +23,6 @@ static ngx_int_t ngx_group_match_allow(ngx_pool_t *pool,
 static ngx_int_t ngx_group_match_id(ngx_group_translation_t *t,
     ngx_group_value_t *object, char *name, ngx_uint_t client,
     ngx_uint_t upstream);
-static ngx_uint_t ngx_group_match_segment(ngx_str_t *segment);
 
 
 static ngx_str_t  ngx_group_match_member = ngx_string("member");
@@ -208,7 +207,7 @@ ngx_group_match_split(ngx_pool_t *pool, ngx_str_t *path, ngx_uint_t raw,
             }
         }
 
-        if (!ngx_group_match_segment(s)) {
+        if (!ngx_group_is_segment(s)) {
             return NGX_DECLINED;
         }
     }
@@ -217,10 +216,8 @@ ngx_group_match_split(ngx_pool_t *pool, ngx_str_t *path, ngx_uint_t raw,
 }
 
 
-/* what can be one segment of a path, here and upstream */
-
-static ngx_uint_t
-ngx_group_match_segment(ngx_str_t *segment)
+ngx_uint_t
+ngx_group_is_segment(ngx_str_t *segment)
 {
     u_char      c;
     size_t      i;
@@ -454,7 +451,7 @@ ngx_group_match_build(ngx_group_translation_t *t, ngx_group_op_t *op,
             value = ngx_group_value_get(value, &key);
 
             if (value == NULL || value->type != NGX_GROUP_STRING
-                || !ngx_group_match_segment(&value->u.text))
+                || !ngx_group_is_segment(&value->u.text))
             {
                 failed = 1;
 

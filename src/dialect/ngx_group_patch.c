@@ -213,13 +213,13 @@ ngx_group_patch_body(ngx_group_patch_t *p, ngx_group_value_t *body)
     operations = ngx_group_patch_find(body, "Operations");
 
     if (operations == NULL || operations->type != NGX_GROUP_ARRAY
-        || operations->u.items.n == 0)
+        || operations->n == 0)
     {
         return ngx_group_patch_error(p, "invalidSyntax",
                        "\"Operations\" must be an array of operations", NULL);
     }
 
-    if (operations->u.items.n > NGX_GROUP_PATCH_OPERATIONS) {
+    if (operations->n > NGX_GROUP_PATCH_OPERATIONS) {
         return ngx_group_patch_error(p, "tooMany",
                        "there are too many operations", NULL);
     }
@@ -572,7 +572,7 @@ ngx_group_patch_single(ngx_group_value_t *value)
 {
     ngx_group_value_t  *v;
 
-    if (value->type != NGX_GROUP_ARRAY || value->u.items.n != 1) {
+    if (value->type != NGX_GROUP_ARRAY || value->n != 1) {
         return value;
     }
 
@@ -1120,7 +1120,7 @@ ngx_group_patch_apply(ngx_pool_t *pool, ngx_group_value_t *change,
 
     } else if (ngx_group_value_get(group, &key)) {
 
-        v = ngx_group_value_integer(pool, members->u.items.n);
+        v = ngx_group_value_integer(pool, members->n);
         if (v == NULL) {
             return NGX_ERROR;
         }
@@ -1204,7 +1204,7 @@ ngx_group_patch_sets(ngx_group_value_t *change)
     set = ngx_group_patch_get(change, "set", NGX_GROUP_OBJECT);
     unset = ngx_group_patch_get(change, "unset", NGX_GROUP_ARRAY);
 
-    return (set && set->u.items.n) || (unset && unset->u.items.n);
+    return (set && set->n) || (unset && unset->n);
 }
 
 
@@ -1263,7 +1263,7 @@ ngx_group_patch_settle(ngx_pool_t *pool, ngx_group_value_t *change,
 
     asked = ngx_group_patch_get(change, "members", NGX_GROUP_ARRAY);
 
-    n = (members ? members->u.items.n : 0) + (asked ? asked->u.items.n : 0);
+    n = (members ? members->n : 0) + (asked ? asked->n : 0);
 
     if (n == 0) {
         return NGX_OK;

@@ -52,7 +52,7 @@ ngx_http_group_access_handler(ngx_http_request_t *r)
         return NGX_DONE;
     }
 
-    if (glcf->credentials == NULL) {
+    if (glcf->credentials == NULL && glcf->jwt == NULL) {
         return NGX_DECLINED;
     }
 
@@ -309,11 +309,15 @@ ngx_http_group_authenticate(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                 rc;
-    ngx_str_t                 code, subject;
+    ngx_str_t                 code, subject, reason;
     ngx_group_auth_request_t  request;
 
-    if (ngx_http_group_auth_request(r, glcf, &request) != NGX_OK
-        || ngx_group_sha256(&ctx->body, request.body) != NGX_OK)
+    if (ngx_http_group_auth_request(r, glcf, &request) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (glcf->dialect->auth == NGX_GROUP_AUTH_SIGV4
+        && ngx_group_sha256(&ctx->body, request.body) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -324,11 +328,36 @@ ngx_http_group_authenticate(ngx_http_request_t *r,
     rc = ngx_group_auth_check(r->pool, glcf->credentials, glcf->dialect->auth,
                               &request, &ctx->principal, &code, &subject);
 
+    /* a bearer token that is nobody's may be a JWT */
+
+    if (rc == NGX_DECLINED && glcf->jwt
+        && glcf->dialect->auth == NGX_GROUP_AUTH_BEARER
+        && ngx_group_str_is(&code, "credentials"))
+    {
+        rc = ngx_group_jwt_check(r->pool, glcf->jwt, &request,
+                                 &ctx->principal, &reason);
+
+        if (rc == NGX_DECLINED) {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "group token refused: %V", &reason);
+        }
+    }
+
     if (rc == NGX_DECLINED) {
         ngx_group_error_set(&ctx->error, NGX_GROUP_UNAUTHORIZED, "",
                             "the request is not signed in");
         ctx->error.code = code;
         ctx->error.subject = subject;
+    }
+
+    if (rc == NGX_OK && glcf->replay
+        && glcf->dialect->auth == NGX_GROUP_AUTH_SIGV4)
+    {
+        rc = ngx_http_group_replay(r, ctx, glcf->replay, &request);
+
+        if (rc != NGX_OK) {
+            ctx->principal = NULL;
+        }
     }
 
     return rc;
@@ -367,10 +396,12 @@ ngx_http_group_auth_request(ngx_http_request_t *r,
         request->authorization = r->headers_in.authorization->value;
     }
 
-    request->headers = ngx_array_create(r->pool, 16,
-                                        sizeof(ngx_group_header_t));
-    if (request->headers == NULL) {
-        return NGX_ERROR;
+    if (glcf->dialect->auth == NGX_GROUP_AUTH_SIGV4) {
+        request->headers = ngx_array_create(r->pool, 16,
+                                            sizeof(ngx_group_header_t));
+        if (request->headers == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     part = &r->headers_in.headers.part;
@@ -388,6 +419,18 @@ ngx_http_group_auth_request(ngx_http_request_t *r,
             i = 0;
         }
 
+        /* nobody knows which of two an upstream or a log would believe */
+
+        if (ngx_http_group_header_is(&h[i], "authorization")
+            && h[i].value.data != request->authorization.data)
+        {
+            ngx_str_set(&request->authorization, " ");
+        }
+
+        if (request->headers == NULL) {
+            continue;
+        }
+
         header = ngx_array_push(request->headers);
         if (header == NULL) {
             return NGX_ERROR;
@@ -396,14 +439,6 @@ ngx_http_group_auth_request(ngx_http_request_t *r,
         header->name.data = h[i].lowcase_key;
         header->name.len = h[i].key.len;
         header->value = h[i].value;
-
-        /* nobody knows which of two an upstream or a log would believe */
-
-        if (ngx_http_group_header_is(&h[i], "authorization")
-            && h[i].value.data != request->authorization.data)
-        {
-            ngx_str_set(&request->authorization, " ");
-        }
     }
 
     return NGX_OK;

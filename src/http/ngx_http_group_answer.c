@@ -45,7 +45,7 @@ ngx_int_t
 ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_group_value_t *answer)
 {
-    ngx_str_t          *lost, key;
+    ngx_str_t          *lost;
     ngx_uint_t          i, operation;
     ngx_group_value_t  *v, *next, *base, *items;
 
@@ -69,9 +69,23 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return ngx_http_group_page(r, ctx, answer);
     }
 
-    base = ngx_group_value_copy(r->pool, ctx->doc);
+    base = ngx_group_value_create(ctx->client.pool, NGX_GROUP_OBJECT);
     if (base == NULL) {
         return NGX_ERROR;
+    }
+
+    for (v = ctx->doc->u.items.first; v; v = v->next) {
+
+        if (ngx_group_value_get(answer, &v->key)) {
+            continue;
+        }
+
+        next = ngx_group_value_copy(ctx->client.pool, v);
+        if (next == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_group_value_push(base, next);
     }
 
     lost = ctx->lost.elts;
@@ -86,9 +100,7 @@ ngx_http_group_complete(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     for (v = answer->u.items.first; v; v = next) {
         next = v->next;
-        v->next = NULL;
-        key = v->key;
-        ngx_group_value_set(base, &key, v);
+        ngx_group_value_push(base, v);
     }
 
     ctx->result = base;
@@ -173,7 +185,7 @@ ngx_http_group_derive(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     if (members && members->type == NGX_GROUP_ARRAY
         && ngx_group_value_get(group, &ngx_http_group_count) == NULL)
     {
-        count = ngx_group_value_integer(r->pool, members->u.items.n);
+        count = ngx_group_value_integer(r->pool, members->n);
         if (count == NULL) {
             return NGX_ERROR;
         }
@@ -223,7 +235,7 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     if (items && items->type == NGX_GROUP_ARRAY) {
-        value = ngx_group_value_integer(r->pool, items->u.items.n);
+        value = ngx_group_value_integer(r->pool, items->n);
         if (value == NULL) {
             return NGX_ERROR;
         }
@@ -379,7 +391,7 @@ ngx_http_group_encode_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     t = ctx->client;
     t.request = 0;
 
-    body = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+    body = ngx_group_value_create(t.pool, NGX_GROUP_OBJECT);
 
     if (body == NULL
         || ngx_group_encode(&t, ctx->op->response, ctx->result, body)
@@ -405,7 +417,7 @@ ngx_http_group_encode_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    return ngx_group_write(r->pool, glcf->dialect->format, body,
+    return ngx_group_write(t.pool, glcf->dialect->format, body,
                            &answer->body);
 }
 

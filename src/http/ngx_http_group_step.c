@@ -29,7 +29,8 @@ static ngx_int_t ngx_http_group_bad_gateway(ngx_group_step_t *step,
 static ngx_uint_t ngx_http_group_answer_success(ngx_group_op_t *op,
     ngx_uint_t status);
 static ngx_int_t ngx_http_group_answer_tree(ngx_http_request_t *r,
-    ngx_group_step_t *step, ngx_group_value_t **tree);
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step,
+    ngx_group_value_t **tree);
 static ngx_uint_t ngx_http_group_answer_plain(ngx_group_dialect_t *dialect);
 static void ngx_http_group_answer_subject(ngx_http_group_ctx_t *ctx,
     ngx_group_step_t *step);
@@ -106,7 +107,7 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     /* what was checked is what is sent, with the fields that nobody knows */
 
     if (same && !ctx->changed) {
-        return ngx_group_write(r->pool, glcf->dialect->format, ctx->tree,
+        return ngx_group_write(t->pool, glcf->dialect->format, ctx->tree,
                                &call->body);
     }
 
@@ -117,7 +118,7 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    body = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+    body = ngx_group_value_create(t->pool, NGX_GROUP_OBJECT);
 
     if (body == NULL
         || ngx_group_encode(t, step->op->request, step->doc, body) != NGX_OK)
@@ -126,7 +127,7 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     if (same && ctx->tree
-        && ngx_http_group_keep_unknown(r->pool, step->op->request, ctx->tree,
+        && ngx_http_group_keep_unknown(t->pool, step->op->request, ctx->tree,
                                        body)
            != NGX_OK)
     {
@@ -137,7 +138,7 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_OK;
     }
 
-    return ngx_group_write(r->pool, glcf->upstream_dialect->format, body,
+    return ngx_group_write(t->pool, glcf->upstream_dialect->format, body,
                            &call->body);
 }
 
@@ -308,7 +309,9 @@ ngx_http_group_sign(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
         header[1].value = call->media_type;
     }
 
-    if (ngx_group_sha256(&call->body, request.body) != NGX_OK) {
+    if (glcf->signer->type == NGX_GROUP_AUTH_SIGV4
+        && ngx_group_sha256(&call->body, request.body) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -338,14 +341,18 @@ ngx_http_group_step_decode(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return ngx_http_group_answer_error(r, ctx, step);
     }
 
-    answer = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+    if (ngx_http_group_room(r, ctx, call->answer.len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    answer = ngx_group_value_create(ctx->upstream.pool, NGX_GROUP_OBJECT);
     if (answer == NULL) {
         return NGX_ERROR;
     }
 
     if (step->op->response && call->status != NGX_HTTP_NO_CONTENT) {
 
-        rc = ngx_http_group_answer_tree(r, step, &tree);
+        rc = ngx_http_group_answer_tree(r, ctx, step, &tree);
         if (rc != NGX_OK) {
             return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
         }
@@ -472,7 +479,8 @@ ngx_http_group_answer_success(ngx_group_op_t *op, ngx_uint_t status)
 /* NGX_OK, NGX_DECLINED with step->error set, or NGX_ERROR */
 
 static ngx_int_t
-ngx_http_group_answer_tree(ngx_http_request_t *r, ngx_group_step_t *step,
+ngx_http_group_answer_tree(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step,
     ngx_group_value_t **tree)
 {
     ngx_int_t                   rc;
@@ -502,8 +510,8 @@ ngx_http_group_answer_tree(ngx_http_request_t *r, ngx_group_step_t *step,
     limits.max_depth = glcf->max_depth;
     limits.max_items = glcf->max_members;
 
-    rc = ngx_group_read(r->pool, dialect->format, &limits, &call->answer,
-                        tree, &why);
+    rc = ngx_group_read(ctx->upstream.pool, dialect->format, &limits,
+                        &call->answer, tree, &why);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;

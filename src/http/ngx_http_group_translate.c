@@ -53,6 +53,28 @@ ngx_http_group_declined(ngx_http_group_ctx_t *ctx)
 
 
 ngx_int_t
+ngx_http_group_room(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    size_t len)
+{
+    ngx_pool_t  *pool;
+
+    if (ctx->client.pool != r->pool) {
+        return NGX_OK;
+    }
+
+    pool = ngx_group_pool(r->pool, len);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->client.pool = pool;
+    ctx->upstream.pool = pool;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_group_decode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                rc;
@@ -160,8 +182,12 @@ ngx_http_group_parse_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     limits.max_depth = glcf->max_depth;
     limits.max_items = glcf->max_members;
 
-    rc = ngx_group_read(r->pool, dialect->format, &limits, &ctx->body,
-                        &ctx->tree, &why);
+    if (ngx_http_group_room(r, ctx, ctx->body.len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_group_read(ctx->client.pool, dialect->format, &limits,
+                        &ctx->body, &ctx->tree, &why);
 
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
@@ -478,7 +504,7 @@ ngx_http_group_default_value(ngx_http_request_t *r,
         ngx_group_value_push(*value, item);
     }
 
-    return (*value)->u.items.n ? NGX_OK : NGX_DECLINED;
+    return (*value)->n ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -532,7 +558,7 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    plan->pool = r->pool;
+    plan->pool = ctx->client.pool;
     plan->log = r->connection->log;
     plan->client = glcf->dialect;
     plan->upstream = glcf->upstream_dialect;
@@ -713,8 +739,8 @@ ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     u_char                            *p;
     ngx_str_t                         *host;
-    ngx_uint_t                         i, ssl;
-    ngx_module_t                      *module;
+    ngx_uint_t                         ssl;
+    ngx_http_group_main_conf_t        *gmcf;
     ngx_http_upstream_srv_conf_t      *uscf;
     ngx_http_group_proxy_loc_conf_t   *plcf;
 
@@ -722,19 +748,14 @@ ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     uscf = NULL;
     host = &ctx->upstream_host;
 
-    for (i = 0; ngx_cycle->modules[i]; i++) {
-        module = ngx_cycle->modules[i];
+    gmcf = ngx_http_get_module_main_conf(r, ngx_http_group_module);
 
-        if (ngx_strcmp(module->name, "ngx_http_proxy_module") != 0) {
-            continue;
-        }
-
-        plcf = r->loc_conf[module->ctx_index];
+    if (gmcf->proxy) {
+        plcf = r->loc_conf[gmcf->proxy->ctx_index];
         uscf = plcf->upstream.upstream;
 #if (NGX_HTTP_SSL)
         ssl = (plcf->upstream.ssl != NULL);
 #endif
-        break;
     }
 
     if (uscf == NULL) {

@@ -52,7 +52,7 @@ ngx_group_utf8(ngx_str_t *text, size_t *chars, size_t *bad)
             while (last - p >= (ssize_t) sizeof(uint64_t)) {
                 ngx_memcpy(&word, p, sizeof(uint64_t));
 
-                if (word & 0x8080808080808080) {
+                if (word & NGX_GROUP_WORD_HIGH) {
                     break;
                 }
 
@@ -203,13 +203,33 @@ ngx_group_xml_char(u_char *p, u_char *last)
 ngx_int_t
 ngx_group_xml_text(ngx_str_t *text)
 {
-    u_char  *p, *last;
-    size_t   len;
+    u_char    *p, *last;
+    size_t     len;
+    uint64_t   w;
 
     p = text->data;
     last = p + text->len;
 
-    while (p < last) {
+    for ( ;; ) {
+
+        while (last - p >= (ssize_t) sizeof(uint64_t)) {
+            ngx_memcpy(&w, p, sizeof(uint64_t));
+
+            if ((w | ngx_group_word_less(w, 0x20)) & NGX_GROUP_WORD_HIGH) {
+                break;
+            }
+
+            p += sizeof(uint64_t);
+        }
+
+        while (p < last && *p >= 0x20 && *p < 0x80) {
+            p++;
+        }
+
+        if (p == last) {
+            return NGX_OK;
+        }
+
         len = ngx_group_xml_char(p, last);
 
         if (len == 0) {
@@ -218,8 +238,6 @@ ngx_group_xml_text(ngx_str_t *text)
 
         p += len;
     }
-
-    return NGX_OK;
 }
 
 

@@ -8,6 +8,33 @@
 
 
 /*
+ * Eight bytes at a time: which are less than "n" (at most 0x80), or are "c".
+ * The high bit of a byte is set, and perhaps in vain of those that follow it;
+ * bytes above 0x7f must be masked out.
+ */
+
+#define NGX_GROUP_WORD_HIGH  0x8080808080808080
+
+#define ngx_group_word(c)          (0x0101010101010101 * (uint64_t) (c))
+#define ngx_group_word_less(w, n)  ((w) - ngx_group_word(n))
+#define ngx_group_word_is(w, c)                                               \
+    (((w) ^ ngx_group_word(c)) - ngx_group_word(1))
+
+/*
+ * The first byte that is marked, of those from "p"; or "p" where it cannot be
+ * told, and must be looked for.
+ */
+
+#if (NGX_HAVE_LITTLE_ENDIAN)
+#define ngx_group_word_first(p, marks)  ((p) + __builtin_ctzll(marks) / 8)
+#define NGX_GROUP_WORD_EXACT            1
+#else
+#define ngx_group_word_first(p, marks)  (p)
+#define NGX_GROUP_WORD_EXACT            0
+#endif
+
+
+/*
  * Strict UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
  * Returns NGX_OK, or NGX_DECLINED with *bad set to the offset of the first
  * bad byte; *chars, when not NULL, becomes the number of code points.

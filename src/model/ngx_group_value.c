@@ -4,10 +4,45 @@
 #include "ngx_group_value.h"
 
 
+/* values taken at a time; the most are what a pool's block has room for */
+#define NGX_GROUP_VALUES_LEAST  4
+#define NGX_GROUP_VALUES_MOST   64
+
+
 static ngx_group_value_t *ngx_group_value_next(ngx_group_value_t *value,
     ngx_str_t *key);
 static ngx_uint_t ngx_group_value_equal_items(ngx_group_value_t *a,
     ngx_group_value_t *b);
+
+
+ngx_group_value_t *
+ngx_group_values_get(ngx_group_values_t *values, ngx_group_type_e type)
+{
+    ngx_group_value_t  *value;
+
+    if (values->left == 0) {
+        values->left = ngx_min(values->taken * 2 + NGX_GROUP_VALUES_LEAST,
+                               NGX_GROUP_VALUES_MOST);
+
+        value = ngx_palloc(values->pool,
+                           values->left * sizeof(ngx_group_value_t));
+        if (value == NULL) {
+            values->left = 0;
+            return NULL;
+        }
+
+        values->next = value;
+        values->taken = values->left;
+    }
+
+    value = values->next++;
+    values->left--;
+
+    ngx_memzero(value, sizeof(ngx_group_value_t));
+    value->type = type;
+
+    return value;
+}
 
 
 ngx_group_value_t *
@@ -99,6 +134,7 @@ ngx_group_value_copy(ngx_pool_t *pool, ngx_group_value_t *value)
     }
 
     ngx_memzero(&copy->u, sizeof(copy->u));
+    copy->n = 0;
 
     for (item = value->u.items.first; item; item = item->next) {
 
@@ -127,7 +163,7 @@ ngx_group_value_push(ngx_group_value_t *parent, ngx_group_value_t *value)
     }
 
     parent->u.items.last = value;
-    parent->u.items.n++;
+    parent->n++;
 }
 
 
@@ -196,6 +232,7 @@ ngx_group_value_unset(ngx_group_value_t *object, ngx_str_t *key)
     next = object->u.items.first;
 
     ngx_memzero(&object->u.items, sizeof(object->u.items));
+    object->n = 0;
 
     while (next) {
         member = next;
@@ -242,7 +279,7 @@ ngx_group_value_equal(ngx_group_value_t *a, ngx_group_value_t *b)
         return ngx_group_str_eq(&a->u.text, &b->u.text);
 
     default: /* NGX_GROUP_ARRAY, NGX_GROUP_OBJECT */
-        return a->u.items.n == b->u.items.n
+        return a->n == b->n
                && ngx_group_value_equal_items(a, b);
     }
 }

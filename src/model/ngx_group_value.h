@@ -30,6 +30,7 @@ struct ngx_group_value_s {
     ngx_group_value_t          *next;     /* in the same array or object */
     ngx_str_t                   key;      /* in an object */
     ngx_group_type_e            type;
+    uint32_t                    n;        /* items of an array or object */
 
     union {
         ngx_uint_t              flag;     /* BOOLEAN */
@@ -38,11 +39,27 @@ struct ngx_group_value_s {
         struct {                          /* ARRAY, OBJECT */
             ngx_group_value_t  *first;
             ngx_group_value_t  *last;
-            ngx_uint_t          n;
         } items;
     } u;
 };
 
+
+/*
+ * Values that are taken from a pool many at a time: the more there are, the
+ * more the next time.  To be zeroed but for "pool".
+ */
+
+typedef struct {
+    ngx_pool_t                 *pool;
+    ngx_group_value_t          *next;
+    ngx_uint_t                  left;
+    ngx_uint_t                  taken;
+} ngx_group_values_t;
+
+
+/* NULL when there is no memory */
+ngx_group_value_t *ngx_group_values_get(ngx_group_values_t *values,
+    ngx_group_type_e type);
 
 /* each constructor returns NULL when there is no memory */
 

@@ -220,7 +220,7 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
         return NGX_OK;
     }
 
-    if (operation == NGX_GROUP_GROUP_CREATE && members->u.items.n) {
+    if (operation == NGX_GROUP_GROUP_CREATE && members->n) {
 
         /* what cannot be undone is not begun */
 
@@ -267,7 +267,7 @@ ngx_group_plan_choose_modify(ngx_group_plan_t *plan)
     members = ngx_group_plan_get(ngx_group_plan_get(plan->doc, "change"),
                                  "members");
 
-    if (members && members->type == NGX_GROUP_ARRAY && members->u.items.n
+    if (members && members->type == NGX_GROUP_ARRAY && members->n
         && !ngx_group_plan_takes(ops[NGX_GROUP_GROUP_REPLACE], "members")
         && (ops[NGX_GROUP_MEMBER_ADD] == NULL
             || ops[NGX_GROUP_MEMBER_REMOVE] == NULL

@@ -326,7 +326,7 @@ ngx_group_plan_walked(ngx_group_plan_t *plan)
     n = 0;
 
     if (items && items->type == NGX_GROUP_ARRAY) {
-        n = items->u.items.n;
+        n = items->n;
 
         for (v = items->u.items.first; v; v = next) {
             next = v->next;
@@ -429,7 +429,7 @@ ngx_group_plan_cut(ngx_group_plan_t *plan)
         ngx_group_order_sort(order, plan->items);
     }
 
-    total = plan->items->u.items.n;
+    total = plan->items->n;
     limit = ngx_group_plan_integer(plan->query, "limit", total);
     offset = ngx_group_plan_integer(plan->query, "offset", 0);
 

@@ -423,7 +423,7 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
     n = 0;
 
     if (items && items->type == NGX_GROUP_ARRAY) {
-        n = items->u.items.n;
+        n = items->n;
 
         for (v = items->u.items.first; v; v = next) {
             next = v->next;

@@ -391,7 +391,7 @@ ngx_group_plan_modify_members(ngx_group_plan_t *plan)
                                  "members");
 
     if (members == NULL || members->type != NGX_GROUP_ARRAY
-        || members->u.items.n == 0)
+        || members->n == 0)
     {
         return NGX_OK;
     }

@@ -112,7 +112,9 @@ ngx_group_context_push(lua_State *L, ngx_group_context_t *context)
     serial = lua_newuserdata(L, sizeof(ngx_uint_t));
     *serial = vm->serial;
 
-    lua_newtable(L);
+    /* the value of each field at its number, counted from 1 */
+
+    lua_createtable(L, NGX_GROUP_CONTEXT_FIELDS, 0);
     lua_setfenv(L, -2);
 
     lua_pushlightuserdata(L, &ngx_group_context_key);
@@ -146,7 +148,7 @@ ngx_group_context_pull(lua_State *L, ngx_group_context_t *context)
 
         tree = ngx_group_context_tree(context, i);
 
-        lua_rawgeti(L, values, (int) i);
+        lua_rawgeti(L, values, (int) i + 1);
 
         if (lua_isnil(L, -1)) {
             lua_pop(L, 1);
@@ -184,7 +186,7 @@ ngx_group_context_index(lua_State *L)
     field = (ngx_uint_t) lua_tointeger(L, -1);
 
     lua_getfenv(L, 1);
-    lua_rawgeti(L, -1, (int) field);
+    lua_rawgeti(L, -1, (int) field + 1);
 
     if (!lua_isnil(L, -1)) {
         return 1;
@@ -205,7 +207,7 @@ ngx_group_context_index(lua_State *L)
     ngx_group_context_field(L, context, field);
 
     lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, (int) field);
+    lua_rawseti(L, -3, (int) field + 1);
 
     return 1;
 }
@@ -334,7 +336,7 @@ ngx_group_context_newindex(lua_State *L)
 
     lua_getfenv(L, 1);
     lua_pushvalue(L, 3);
-    lua_rawseti(L, -2, (int) field);
+    lua_rawseti(L, -2, (int) field + 1);
 
     return 0;
 }

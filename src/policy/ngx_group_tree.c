@@ -153,7 +153,7 @@ ngx_group_tree_push_root(lua_State *L, ngx_group_tree_root_t *root)
     ngx_group_tree_origins(L);
     origins = lua_gettop(L);
 
-    lua_createtable(L, 0, (int) ngx_min(root->value->u.items.n,
+    lua_createtable(L, 0, (int) ngx_min(root->value->n,
                                         NGX_MAX_INT32_VALUE / 2));
     table = origins + 1;
 
@@ -391,7 +391,7 @@ ngx_group_tree_push_table(lua_State *L, ngx_group_value_t *value, int origins)
 
     luaL_checkstack(L, 4, "too many levels");
 
-    n = (int) ngx_min(value->u.items.n, NGX_MAX_INT32_VALUE / 2);
+    n = (int) ngx_min(value->n, NGX_MAX_INT32_VALUE / 2);
 
     if (value->type == NGX_GROUP_ARRAY) {
         lua_createtable(L, n, 0);
@@ -795,7 +795,7 @@ ngx_group_tree_pull_object(ngx_group_tree_t *tree, ngx_group_value_t *value,
         }
     }
 
-    n -= value->u.items.n;
+    n -= value->n;
 
     if (n) {
         keys = ngx_group_tree_alloc(tree, n * sizeof(ngx_str_t));

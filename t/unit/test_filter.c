@@ -2189,7 +2189,7 @@ test_order_parse(ngx_pool_t *pool)
     by = nest(pool, 15, "name,", "name", "");
     each(ngx_group_order_parse(pool, ODATA, &names[ODATA], &by, NULL, &order,
                                &why)
-         == NGX_OK && order->u.items.n == 16, "16 fields");
+         == NGX_OK && order->n == 16, "16 fields");
 
     by = nest(pool, 16, "name,", "name", "");
     each(ngx_group_order_parse(pool, ODATA, &names[ODATA], &by, NULL, &order,
@@ -2244,7 +2244,7 @@ sequence(ngx_pool_t *pool, ngx_group_value_t *list)
         count++;
     }
 
-    if (count != list->u.items.n || last != list->u.items.last) {
+    if (count != list->n || last != list->u.items.last) {
         p = ngx_slprintf(p, out.data + 200, " BAD LIST");
     }
 
@@ -2399,7 +2399,7 @@ test_order_sort(ngx_pool_t *pool)
             prev = item;
         }
 
-        each(j == count && list->u.items.n == count
+        each(j == count && list->n == count
              && list->u.items.last == prev
              && sum == (count ? count * (count - 1) / 2 : 0),
              "%lu: %lu", (unsigned long) count, (unsigned long) j);

@@ -1278,7 +1278,7 @@ test_many(void)
     ok(decode(pool, &error, json(pool, text), &change) == NGX_OK && change
        && ngx_group_patch_members(pool, change, members, &add, &remove)
           == NGX_OK
-       && add->u.items.n == 1 && remove->u.items.n == 1,
+       && add->n == 1 && remove->n == 1,
        "%d members are replaced by one", MANY);
 
     /* comparing each with each takes some minutes */

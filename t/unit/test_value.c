@@ -51,7 +51,7 @@ flat(ngx_pool_t *pool, ngx_group_value_t *object)
         }
     }
 
-    if (n != object->u.items.n) {
+    if (n != object->n) {
         p = ngx_slprintf(p, out.data + 1000, "BAD N");
     }
 
@@ -122,7 +122,7 @@ test_constructors(ngx_pool_t *pool)
     ngx_group_value_t  *v;
 
     v = ngx_group_value_create(pool, NGX_GROUP_ARRAY);
-    ok(v->type == NGX_GROUP_ARRAY && v->u.items.n == 0
+    ok(v->type == NGX_GROUP_ARRAY && v->n == 0
        && v->u.items.first == NULL && v->u.items.last == NULL
        && v->next == NULL && v->key.len == 0, "an array is empty");
 
@@ -232,7 +232,7 @@ test_members(ngx_pool_t *pool)
     is(&s, "", "unset by the member's own key, until nothing is left");
 
     unset(o, "a");
-    ok(o->u.items.n == 0, "unset of an empty object");
+    ok(o->n == 0, "unset of an empty object");
 
     add(pool, o, "m", "1");
     add(pool, o, "x", "2");
@@ -274,12 +274,12 @@ test_copy(ngx_pool_t *pool)
        "a copy is equal");
 
     v = ngx_group_value_get(c, &key);
-    ok(v && v != a && v->u.items.n == 4, "the array was copied");
+    ok(v && v != a && v->n == 4, "the array was copied");
     is(&v->key, "list", "with its key");
 
     ngx_group_value_push(v, text(pool, "2"));
 
-    ok(a->u.items.n == 4, "the original is left alone");
+    ok(a->n == 4, "the original is left alone");
     ok(!ngx_group_value_equal(o, c), "and differs now");
 
     /* a member that is followed by another one */

@@ -217,6 +217,8 @@ test_bad(void)
         { S(" <?xml version=\"1.0\"?><a/>"), NULL },
         { S("<a><?xml version=\"1.0\"?></a>"), NULL },
         { S("<?xml encoding=\"UTF-8\"?><a/>"), NULL },
+        { S("<?xml version=\"2.0\"?><a/>"),
+          "a version of XML other than 1.x" },
 
         /* entities */
 
@@ -379,7 +381,7 @@ test_limits(void)
 
     in = repeat(pool, "<a>", "<b/>", 10000, "</a>");
     ok(decode(pool, &in, &value, &error) == NGX_OK
-       && value->u.items.first->u.items.n == 10000, "10000 children");
+       && value->u.items.first->n == 10000, "10000 children");
 
     ok(value->u.items.first->u.items.first->key.data
        == value->u.items.first->u.items.last->key.data,

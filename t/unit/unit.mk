@@ -58,7 +58,7 @@ $(NAMES): %: $(BUILD)/test_%
 
 # what a test needs beside the base
 
-$(BUILD)/test_auth: $(call objs,src/auth/*.c)
+$(BUILD)/test_auth $(BUILD)/test_jwt: $(call objs,src/auth/*.c)
 
 $(BUILD)/test_patch: $(BUILD)/src/dialect/ngx_group_patch.o
 
