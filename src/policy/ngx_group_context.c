@@ -1,5 +1,6 @@
 
 #include "ngx_group_context.h"
+#include "ngx_group_fetch.h"
 #include "ngx_group_sandbox.h"
 #include "ngx_group_text.h"
 #include "ngx_group_tree.h"
@@ -34,11 +35,12 @@ static int ngx_group_context_deny(lua_State *L);
 static int ngx_group_context_log(lua_State *L);
 
 static ngx_group_context_t *ngx_group_context_get(lua_State *L);
-static ngx_group_context_t *ngx_group_context_method(lua_State *L);
 static ngx_group_value_t **ngx_group_context_tree(ngx_group_context_t *context,
     ngx_uint_t field);
 static void ngx_group_context_text(lua_State *L, int arg, const char *name,
-    ngx_pool_t *pool, ngx_str_t *text);
+    ngx_group_context_t *context, ngx_str_t *text);
+static void ngx_group_context_take(lua_State *L, ngx_group_context_t *context,
+    size_t size);
 static void ngx_group_context_push_str(lua_State *L, ngx_str_t *text);
 
 
@@ -52,6 +54,8 @@ static const luaL_Reg  ngx_group_context_methods[] = {
     { "var", ngx_group_context_var },
     { "deny", ngx_group_context_deny },
     { "log", ngx_group_context_log },
+    { "fetch", ngx_group_fetch },
+    { "fetch_all", ngx_group_fetch_all },
     { NULL, NULL }
 };
 
@@ -106,8 +110,10 @@ ngx_group_context_push(lua_State *L, ngx_group_context_t *context)
 
     vm = ngx_group_lua_vm(L);
 
+    context->serial = ++vm->serials;
+
     vm->context = context;
-    vm->serial++;
+    vm->serial = context->serial;
 
     serial = lua_newuserdata(L, sizeof(ngx_uint_t));
     *serial = vm->serial;
@@ -120,6 +126,18 @@ ngx_group_context_push(lua_State *L, ngx_group_context_t *context)
     lua_pushlightuserdata(L, &ngx_group_context_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
     lua_setmetatable(L, -2);
+}
+
+
+void
+ngx_group_context_resume(lua_State *L, ngx_group_context_t *context)
+{
+    ngx_group_lua_t  *vm;
+
+    vm = ngx_group_lua_vm(L);
+
+    vm->context = context;
+    vm->serial = context->serial;
 }
 
 
@@ -365,6 +383,8 @@ ngx_group_context_var(lua_State *L)
         return 1;
     }
 
+    ngx_group_context_take(L, context, sizeof(ngx_variable_value_t));
+
     /* nginx makes names lower case in their place */
 
     name.data = ngx_cpymem(buf, name.data, name.len) - name.len;
@@ -376,6 +396,7 @@ ngx_group_context_var(lua_State *L)
     }
 
     if (rc == NGX_OK) {
+        ngx_group_context_take(L, context, value.len);
         ngx_group_context_push_str(L, &value);
 
     } else {
@@ -406,16 +427,23 @@ ngx_group_context_deny(lua_State *L)
                           name.data);
     }
 
+    /* the first one holds, also when the hook does not return at once */
+
+    if (context->denied) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+
     ngx_group_error_set(&error, outcome, "policy",
                         "refused by a policy of this gateway");
 
     if (!lua_isnoneornil(L, 2)) {
-        ngx_group_context_text(L, 2, "detail", context->ctx->pool, &detail);
+        ngx_group_context_text(L, 2, "detail", context, &detail);
         error.detail = detail;
     }
 
     if (!lua_isnoneornil(L, 3)) {
-        ngx_group_context_text(L, 3, "field", context->ctx->pool, &field);
+        ngx_group_context_text(L, 3, "field", context, &field);
 
         problem = ngx_group_error_problem(context->ctx->pool, &error, &field,
                                           "policy");
@@ -426,12 +454,8 @@ ngx_group_context_deny(lua_State *L)
         problem->detail = error.detail;
     }
 
-    /* the first one holds, also when the hook does not return at once */
-
-    if (!context->denied) {
-        context->denied = 1;
-        *context->error = error;
-    }
+    context->denied = 1;
+    *context->error = error;
 
     lua_pushboolean(L, 1);
 
@@ -495,9 +519,7 @@ ngx_group_context_get(lua_State *L)
 }
 
 
-/* ctx:method(...) and ctx.method(...) are the same */
-
-static ngx_group_context_t *
+ngx_group_context_t *
 ngx_group_context_method(lua_State *L)
 {
     ngx_group_lua_t  *vm;
@@ -535,7 +557,7 @@ ngx_group_context_tree(ngx_group_context_t *context, ngx_uint_t field)
 
 static void
 ngx_group_context_text(lua_State *L, int arg, const char *name,
-    ngx_pool_t *pool, ngx_str_t *text)
+    ngx_group_context_t *context, ngx_str_t *text)
 {
     size_t   bad;
     u_char  *p;
@@ -552,7 +574,9 @@ ngx_group_context_text(lua_State *L, int arg, const char *name,
         luaL_error(L, "the %s of ctx:deny() is not valid UTF-8", name);
     }
 
-    p = ngx_pnalloc(pool, text->len + 1);
+    ngx_group_context_take(L, context, text->len + 1);
+
+    p = ngx_pnalloc(context->ctx->pool, text->len + 1);
 
     if (p == NULL) {
         luaL_error(L, "no memory for ctx:deny()");
@@ -560,6 +584,21 @@ ngx_group_context_text(lua_State *L, int arg, const char *name,
 
     ngx_memcpy(p, text->data, text->len);
     text->data = p;
+}
+
+
+/* what comes from the request's pool is the hook's memory as well */
+
+static void
+ngx_group_context_take(lua_State *L, ngx_group_context_t *context, size_t size)
+{
+    if (size > context->ctx->memory - context->taken) {
+        context->taken = context->ctx->memory;
+
+        luaL_error(L, "ctx gave more than the memory limit");
+    }
+
+    context->taken += size;
 }
 
 

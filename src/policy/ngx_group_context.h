@@ -31,8 +31,13 @@ typedef struct {
     ngx_group_policy_ctx_t  *ctx;
     ngx_group_policy_t      *policy;
     ngx_group_error_t       *error;
+    ngx_array_t             *fetches;   /* of ngx_group_fetch_t *: the hook */
+    ngx_uint_t               all;       /* waits for them; by fetch_all() */
+    ngx_uint_t               fetched;   /* how many there were */
+    ngx_uint_t               serial;    /* of its "ctx" */
     ngx_uint_t               used;      /* bits: trees the hook asked for */
     ngx_uint_t               lines;
+    size_t                   taken;     /* from the pool, by its calls */
     unsigned                 denied:1;
 } ngx_group_context_t;
 
@@ -44,8 +49,17 @@ void ngx_group_context_open(lua_State *L);
 /* pushes "ctx", which is of use as long as vm->context is this one */
 void ngx_group_context_push(lua_State *L, ngx_group_context_t *context);
 
+/* the hook goes on: its "ctx" is the one that is alive again */
+void ngx_group_context_resume(lua_State *L, ngx_group_context_t *context);
+
 /* takes what the hook left in the "ctx" on top of the stack */
 void ngx_group_context_pull(lua_State *L, ngx_group_context_t *context);
+
+/*
+ * The context of a method, which throws when its hook has returned.  "ctx" is
+ * taken off the arguments: ctx:method(...) and ctx.method(...) are the same.
+ */
+ngx_group_context_t *ngx_group_context_method(lua_State *L);
 
 
 #endif /* _NGX_GROUP_CONTEXT_H_INCLUDED_ */

@@ -10,6 +10,7 @@ static void ngx_group_lua_hook(lua_State *L, lua_Debug *ar);
 static void ngx_group_lua_stop(lua_State *L, ngx_group_lua_t *vm);
 static void ngx_group_lua_message(ngx_group_lua_t *vm);
 static int ngx_group_lua_traceback(lua_State *L);
+static void ngx_group_lua_describe(lua_State *L, lua_State *co, int level);
 static int ngx_group_lua_collect(lua_State *L);
 static uint64_t ngx_group_lua_now(void);
 
@@ -91,7 +92,7 @@ ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
     vm->collect = used + run->memory / 2;
     vm->work = 0;
     vm->stack = (uintptr_t) __builtin_frame_address(0);
-    vm->deadline = start + (uint64_t) run->timeout * 1000;
+    vm->deadline = start + run->timeout;
 
     rc = lua_cpcall(L, run->handler, run->data);
 
@@ -167,6 +168,72 @@ ngx_group_lua_call(lua_State *L, int nargs, int nresults)
     }
 
     lua_remove(L, base);
+}
+
+
+lua_State *
+ngx_group_lua_thread(lua_State *L, int *ref)
+{
+    lua_State        *co;
+    ngx_group_lua_t  *vm;
+
+    vm = ngx_group_lua_vm(L);
+
+    if (vm->idle) {
+        co = vm->idle;
+        *ref = vm->idle_ref;
+        vm->idle = NULL;
+        return co;
+    }
+
+    co = lua_newthread(L);
+    *ref = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    return co;
+}
+
+
+void
+ngx_group_lua_thread_end(lua_State *L, lua_State *co, int ref)
+{
+    ngx_group_lua_t  *vm;
+
+    vm = ngx_group_lua_vm(L);
+
+    if (vm->idle) {
+        luaL_unref(L, LUA_REGISTRYINDEX, ref);
+        return;
+    }
+
+    lua_settop(co, 0);
+
+    vm->idle = co;
+    vm->idle_ref = ref;
+}
+
+
+int
+ngx_group_lua_resume(lua_State *L, lua_State *co, int nargs)
+{
+    int  rc;
+
+    rc = lua_resume(co, nargs);
+
+    if (rc == 0) {
+        return 0;
+    }
+
+    if (rc == LUA_YIELD) {
+        return 1;
+    }
+
+    ngx_group_lua_describe(L, co, 0);
+
+    /* the message says it all, and needs no memory */
+
+    lua_pushlightuserdata(L, ngx_group_lua_vm(L));
+
+    return lua_error(L);
 }
 
 
@@ -355,6 +422,19 @@ ngx_group_lua_message(ngx_group_lua_t *vm)
 static int
 ngx_group_lua_traceback(lua_State *L)
 {
+    ngx_group_lua_describe(L, L, 1);
+
+    lua_settop(L, 1);
+
+    return 1;
+}
+
+
+/* the error on top of the stack of "co", and where it came from */
+
+static void
+ngx_group_lua_describe(lua_State *L, lua_State *co, int level)
+{
     u_char               *p, *last, *text, *line, *end;
     size_t                len;
     ngx_group_lua_t      *vm;
@@ -364,7 +444,7 @@ ngx_group_lua_traceback(lua_State *L)
     run = vm->run;
 
     if (run == NULL) {
-        return 1;
+        return;
     }
 
     /* the script is over, what follows is ours */
@@ -372,14 +452,18 @@ ngx_group_lua_traceback(lua_State *L)
     vm->limit = NGX_MAX_SIZE_T_VALUE;
     vm->deadline = 0;
 
+    /* an error in what follows is not one of "co", where nobody would catch it */
+
+    lua_xmove(co, L, 1);
+
     p = run->buf;
     last = p + NGX_GROUP_LUA_MESSAGE / 2;
 
-    switch (lua_type(L, 1)) {
+    switch (lua_type(L, -1)) {
 
     case LUA_TSTRING:
     case LUA_TNUMBER:
-        text = (u_char *) lua_tolstring(L, 1, &len);
+        text = (u_char *) lua_tolstring(L, -1, &len);
         p = ngx_group_lua_escape(p, last, text, len);
         break;
 
@@ -389,13 +473,13 @@ ngx_group_lua_traceback(lua_State *L)
 
         if (!vm->stop) {
             p = ngx_slprintf(p, last, "error object is a %s value",
-                             luaL_typename(L, 1));
+                             luaL_typename(L, -1));
         }
     }
 
     last = run->buf + NGX_GROUP_LUA_MESSAGE;
 
-    luaL_traceback(L, L, NULL, 1);
+    luaL_traceback(L, co, NULL, level);
 
     text = (u_char *) lua_tolstring(L, -1, &len);
     end = text + len;
@@ -422,9 +506,7 @@ ngx_group_lua_traceback(lua_State *L)
 
     run->message.len = p - run->buf;
 
-    lua_settop(L, 1);
-
-    return 1;
+    lua_pop(L, 1);
 }
 
 

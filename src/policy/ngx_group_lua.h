@@ -45,7 +45,7 @@ typedef enum {
 typedef struct {
     lua_CFunction          handler;    /* gets "data" as a light userdata */
     void                  *data;
-    ngx_msec_t             timeout;
+    ngx_uint_t             timeout;    /* in microseconds */
     size_t                 memory;     /* on top of what the VM holds */
 
     /* set by the run */
@@ -71,8 +71,12 @@ typedef struct {
     ngx_group_lua_stop_e   stop;
     ngx_group_lua_run_t   *run;
 
+    lua_State             *idle;       /* a coroutine for the next hook */
+    int                    idle_ref;
+
     void                  *context;    /* what "ctx" stands for, or NULL */
     ngx_uint_t             serial;     /* of the "ctx" that is alive */
+    ngx_uint_t             serials;    /* how many there were */
 
     ngx_uint_t             users;
     unsigned               bloated:1;
@@ -98,6 +102,18 @@ ngx_group_lua_t *ngx_group_lua_vm(lua_State *L);
 
 /* lua_call() that leaves a traceback in the run's message */
 void ngx_group_lua_call(lua_State *L, int nargs, int nresults);
+
+/* a coroutine without anything on its stack; *ref keeps it alive */
+lua_State *ngx_group_lua_thread(lua_State *L, int *ref);
+
+/* lets one go that has come to its end, for the next who needs one */
+void ngx_group_lua_thread_end(lua_State *L, lua_State *co, int ref);
+
+/*
+ * Starts or resumes a coroutine.  1: it waits; 0: it has come to its end; an
+ * error is thrown on, with a traceback in the run's message.
+ */
+int ngx_group_lua_resume(lua_State *L, lua_State *co, int nargs);
 
 /* throws when the run is over its limits, or too deep in the C stack */
 void ngx_group_lua_check(lua_State *L);

@@ -1,6 +1,7 @@
 
 #include "ngx_group_policy.h"
 #include "ngx_group_context.h"
+#include "ngx_group_fetch.h"
 #include "ngx_group_lua.h"
 #include "ngx_group_sandbox.h"
 
@@ -13,23 +14,36 @@
 #define NGX_GROUP_POLICY_MEMORY   (16 * 1024 * 1024)
 
 
+/* one call of one hook, which may have to wait */
+
+typedef struct {
+    ngx_group_policy_t       *policy;
+    ngx_group_context_t       context;
+    const char               *hook;
+    int                      *ref;     /* of the table that the file made */
+    lua_State                *co;      /* what the hook runs in */
+    int                       co_ref;
+    int                       ctx_ref; /* of its "ctx" */
+    unsigned                  waits:1;
+} ngx_group_policy_call_t;
+
+
 struct ngx_group_policy_run_s {
     ngx_group_policy_ctx_t   *ctx;
     ngx_array_t              *policies;
     ngx_group_lua_t          *vm;
     int                      *refs;    /* of the tables that the files made */
     ngx_uint_t                time;    /* in microseconds */
+
+    const char               *hook;    /* that all the files are asked for */
+    ngx_uint_t                next;    /* the file whose turn it is */
+    ngx_uint_t                left;    /* of its time, in microseconds */
+    ngx_group_policy_call_t   call;
+    ngx_group_error_t        *error;
+    ngx_group_value_t        *group;   /* before the hooks */
+    ngx_group_value_t        *member;
+    ngx_group_value_t        *query;
 };
-
-
-/* what one run of the VM is about */
-
-typedef struct {
-    ngx_group_policy_t       *policy;
-    ngx_group_context_t      *context;
-    const char               *hook;
-    int                      *ref;
-} ngx_group_policy_call_t;
 
 
 static ngx_int_t ngx_group_policy_read(ngx_conf_t *cf,
@@ -41,14 +55,20 @@ static void ngx_group_policy_retire(ngx_group_lua_t *vm);
 static void ngx_group_policy_cleanup(void *data);
 static ngx_int_t ngx_group_policy_hooks(ngx_group_policy_run_t *run,
     const char *hook, ngx_group_error_t *error);
+static ngx_int_t ngx_group_policy_go_on(ngx_group_policy_run_t *run);
+static void ngx_group_policy_enter(ngx_group_policy_run_t *run);
 static ngx_uint_t ngx_group_policy_changed(ngx_group_value_t **now,
     ngx_group_value_t *was);
 static void ngx_group_policy_failed(ngx_group_lua_run_t *lua,
-    ngx_group_policy_t *policy, const char *hook, ngx_log_t *log);
+    ngx_group_policy_t *policy, ngx_group_policy_run_t *run);
 
 static int ngx_group_policy_open(lua_State *L);
 static int ngx_group_policy_check(lua_State *L);
 static int ngx_group_policy_call(lua_State *L);
+static int ngx_group_policy_prepare(lua_State *L,
+    ngx_group_policy_call_t *call);
+static void ngx_group_policy_leave(lua_State *L,
+    ngx_group_policy_call_t *call);
 static int ngx_group_policy_unref(lua_State *L);
 static void ngx_group_policy_chunk(lua_State *L, ngx_group_policy_t *policy);
 static void ngx_group_policy_table(lua_State *L, ngx_group_policy_t *policy);
@@ -199,7 +219,7 @@ ngx_group_policy_try(ngx_conf_t *cf, ngx_group_policy_t *policy)
 
     lua.handler = ngx_group_policy_check;
     lua.data = policy;
-    lua.timeout = NGX_GROUP_POLICY_TIMEOUT;
+    lua.timeout = NGX_GROUP_POLICY_TIMEOUT * 1000;
     lua.memory = NGX_GROUP_POLICY_MEMORY;
 
     rc = ngx_group_lua_run(vm, &lua);
@@ -334,6 +354,9 @@ ngx_group_policy_begin(ngx_group_policy_ctx_t *ctx, ngx_array_t *policies)
     cln->handler = ngx_group_policy_cleanup;
     cln->data = run;
 
+    run->call.co_ref = LUA_NOREF;
+    run->call.ctx_ref = LUA_NOREF;
+
     run->vm = ngx_group_policy_vm(ctx->log);
     if (run->vm == NULL) {
         return NULL;
@@ -371,75 +394,120 @@ static ngx_int_t
 ngx_group_policy_hooks(ngx_group_policy_run_t *run, const char *hook,
     ngx_group_error_t *error)
 {
-    ngx_int_t                 rc;
-    ngx_uint_t                i;
-    ngx_group_value_t        *group, *member, *query;
-    ngx_group_policy_t      **policies;
-    ngx_group_context_t       context;
-    ngx_group_lua_run_t       lua;
-    ngx_group_policy_ctx_t   *ctx;
-    ngx_group_policy_call_t   call;
-
     if (run->vm == NULL) {
         return NGX_ERROR;
     }
 
+    run->hook = hook;
+    run->error = error;
+    run->next = 0;
+    run->group = run->ctx->group;
+    run->member = run->ctx->member;
+    run->query = run->ctx->query;
+
+    return ngx_group_policy_go_on(run);
+}
+
+
+ngx_int_t
+ngx_group_policy_resume(ngx_group_policy_run_t *run)
+{
+    if (run->vm == NULL || !run->call.waits) {
+        return NGX_ERROR;
+    }
+
+    return ngx_group_policy_go_on(run);
+}
+
+
+ngx_array_t *
+ngx_group_policy_fetches(ngx_group_policy_run_t *run)
+{
+    return run->call.context.fetches;
+}
+
+
+static ngx_int_t
+ngx_group_policy_go_on(ngx_group_policy_run_t *run)
+{
+    ngx_int_t                rc;
+    ngx_group_lua_run_t      lua;
+    ngx_group_policy_ctx_t  *ctx;
+
     ctx = run->ctx;
 
-    group = ctx->group;
-    member = ctx->member;
-    query = ctx->query;
-
-    policies = run->policies->elts;
-
-    for (i = 0; i < run->policies->nelts; i++) {
+    for ( /* void */ ; run->next < run->policies->nelts; run->next++) {
 
         /* it has hooks for the request only */
 
-        if (run->refs[i] == LUA_REFNIL) {
+        if (run->refs[run->next] == LUA_REFNIL) {
             continue;
         }
 
-        ngx_memzero(&context, sizeof(ngx_group_context_t));
-
-        context.ctx = ctx;
-        context.policy = policies[i];
-        context.error = error;
-
-        call.policy = policies[i];
-        call.context = &context;
-        call.hook = hook;
-        call.ref = &run->refs[i];
+        if (!run->call.waits) {
+            ngx_group_policy_enter(run);
+        }
 
         lua.handler = ngx_group_policy_call;
-        lua.data = &call;
-        lua.timeout = ctx->timeout;
+        lua.data = &run->call;
+        lua.timeout = run->left;
         lua.memory = ctx->memory;
 
         rc = ngx_group_lua_run(run->vm, &lua);
 
         run->vm->context = NULL;
         run->time += lua.time;
+        run->left -= ngx_min(run->left, lua.time);
 
         ngx_log_debug4(NGX_LOG_DEBUG_CORE, ctx->log, 0,
                        "group policy \"%V\" %s: %i, %ui us",
-                       &policies[i]->file, hook, rc, lua.time);
+                       &run->call.policy->file, run->hook, rc, lua.time);
 
         if (rc != NGX_OK) {
-            ngx_group_policy_failed(&lua, policies[i], hook, ctx->log);
+            run->call.waits = 0;
+            ngx_group_policy_failed(&lua, run->call.policy, run);
             return NGX_ERROR;
         }
 
-        if (context.denied) {
+        if (run->call.waits) {
+            return NGX_AGAIN;
+        }
+
+        if (run->call.context.denied) {
             return NGX_DECLINED;
         }
     }
 
-    ctx->group_changed = ngx_group_policy_changed(&ctx->group, group);
-    ctx->member_changed = ngx_group_policy_changed(&ctx->member, member);
-    ctx->query_changed = ngx_group_policy_changed(&ctx->query, query);
+    ctx->group_changed = ngx_group_policy_changed(&ctx->group, run->group);
+    ctx->member_changed = ngx_group_policy_changed(&ctx->member, run->member);
+    ctx->query_changed = ngx_group_policy_changed(&ctx->query, run->query);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_group_policy_enter(ngx_group_policy_run_t *run)
+{
+    ngx_group_policy_t       **policies;
+    ngx_group_policy_call_t   *call;
+
+    policies = run->policies->elts;
+    call = &run->call;
+
+    ngx_memzero(call, sizeof(ngx_group_policy_call_t));
+
+    call->policy = policies[run->next];
+    call->hook = run->hook;
+    call->ref = &run->refs[run->next];
+    call->co_ref = LUA_NOREF;
+    call->ctx_ref = LUA_NOREF;
+
+    call->context.ctx = run->ctx;
+    call->context.policy = call->policy;
+    call->context.error = run->error;
+
+    run->left = run->ctx->timeout * 1000;
 }
 
 
@@ -464,15 +532,21 @@ ngx_group_policy_changed(ngx_group_value_t **now, ngx_group_value_t *was)
 
 static void
 ngx_group_policy_failed(ngx_group_lua_run_t *lua, ngx_group_policy_t *policy,
-    const char *hook, ngx_log_t *log)
+    ngx_group_policy_run_t *run)
 {
+    ngx_log_t   *log;
+    const char  *hook;
+
+    log = run->ctx->log;
+    hook = run->hook;
+
     switch (lua->stop) {
 
     case NGX_GROUP_LUA_TIME:
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "policy \"%V\" exceeded the time limit of %ui ms in "
                       "its %s hook%s%V", &policy->file,
-                      (ngx_uint_t) lua->timeout, hook,
+                      (ngx_uint_t) run->ctx->timeout, hook,
                       lua->message.len ? ", " : "", &lua->message);
         break;
 
@@ -547,47 +621,110 @@ ngx_group_policy_check(lua_State *L)
 static int
 ngx_group_policy_call(lua_State *L)
 {
+    int                       nargs;
     ngx_group_policy_call_t  *call;
 
     call = lua_touserdata(L, 1);
 
+    if (call->waits) {
+        call->waits = 0;
+
+        ngx_group_context_resume(L, &call->context);
+
+        nargs = ngx_group_fetch_results(L, &call->context);
+
+        if (!lua_checkstack(call->co, nargs)) {
+            return luaL_error(L, "stack overflow");
+        }
+
+        lua_xmove(L, call->co, nargs);
+
+    } else {
+        nargs = ngx_group_policy_prepare(L, call);
+    }
+
+    if (call->co) {
+
+        if (ngx_group_lua_resume(L, call->co, nargs)) {
+            lua_settop(call->co, 0);
+            call->waits = 1;
+            return 0;
+        }
+
+        ngx_group_lua_thread_end(L, call->co, call->co_ref);
+        call->co_ref = LUA_NOREF;
+
+        if (!call->context.denied) {
+            lua_rawgeti(L, LUA_REGISTRYINDEX, call->ctx_ref);
+            ngx_group_context_pull(L, &call->context);
+        }
+    }
+
+    ngx_group_policy_leave(L, call);
+
+    return 0;
+}
+
+
+/*
+ * Makes a coroutine with the hook and "ctx" on its stack, unless the file has
+ * no such hook, and returns the number of arguments.
+ */
+
+static int
+ngx_group_policy_prepare(lua_State *L, ngx_group_policy_call_t *call)
+{
+    int  table;
+
     if (*call->ref == LUA_NOREF) {
         ngx_group_policy_table(L, call->policy);
+        lua_pushvalue(L, -1);
+        *call->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
     } else {
         lua_rawgeti(L, LUA_REGISTRYINDEX, *call->ref);
     }
 
+    table = lua_gettop(L);
+
     lua_pushstring(L, call->hook);
-    lua_rawget(L, 2);
+    lua_rawget(L, table);
 
-    if (!lua_isnil(L, 3)) {
-        ngx_group_context_push(L, call->context);
-
-        lua_pushvalue(L, 4);
-        lua_insert(L, 3);
-
-        ngx_group_lua_call(L, 1, 0);
-
-        if (!call->context->denied) {
-            ngx_group_context_pull(L, call->context);
-        }
+    if (lua_isnil(L, -1)) {
+        return 0;
     }
 
-    if (*call->ref == LUA_NOREF) {
-        lua_pushliteral(L, "response");
-        lua_rawget(L, 2);
+    ngx_group_context_push(L, &call->context);
 
-        if (lua_isnil(L, -1)) {
-            *call->ref = LUA_REFNIL;
-            return 0;
-        }
+    lua_pushvalue(L, -1);
+    call->ctx_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
-        lua_pushvalue(L, 2);
-        *call->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    call->co = ngx_group_lua_thread(L, &call->co_ref);
+
+    lua_xmove(L, call->co, 2);
+
+    return 1;
+}
+
+
+static void
+ngx_group_policy_leave(lua_State *L, ngx_group_policy_call_t *call)
+{
+    luaL_unref(L, LUA_REGISTRYINDEX, call->ctx_ref);
+    call->ctx_ref = LUA_NOREF;
+
+    /* a file with hooks for requests only is not asked again */
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, *call->ref);
+    lua_pushliteral(L, "response");
+    lua_rawget(L, -2);
+
+    if (lua_isnil(L, -1)) {
+        luaL_unref(L, LUA_REGISTRYINDEX, *call->ref);
+        *call->ref = LUA_REFNIL;
     }
 
-    return 0;
+    lua_pop(L, 2);
 }
 
 
@@ -602,6 +739,11 @@ ngx_group_policy_unref(lua_State *L)
     for (i = 0; i < run->policies->nelts; i++) {
         luaL_unref(L, LUA_REGISTRYINDEX, run->refs[i]);
     }
+
+    /* of a hook that failed, or that waits still */
+
+    luaL_unref(L, LUA_REGISTRYINDEX, run->call.co_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, run->call.ctx_ref);
 
     return 0;
 }

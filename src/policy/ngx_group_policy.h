@@ -29,6 +29,26 @@ typedef struct {
 } ngx_group_policy_t;
 
 
+/* one request that a hook waits for */
+
+typedef struct {
+    ngx_str_t               method;
+    ngx_str_t               uri;       /* with its arguments */
+    ngx_str_t               body;
+    ngx_str_t               media_type;
+    ngx_array_t            *headers;   /* of ngx_group_header_t */
+    ngx_msec_t              timeout;
+    size_t                  limit;     /* of the answer */
+
+    /* set by who carries it out */
+
+    ngx_uint_t              status;
+    ngx_str_t               answer;
+    ngx_array_t            *answer_headers; /* of ngx_group_header_t */
+    char                   *failed;    /* why there is no answer, or NULL */
+} ngx_group_fetch_t;
+
+
 /* what a hook sees as "ctx" */
 
 typedef struct {
@@ -86,6 +106,9 @@ ngx_group_policy_run_t *ngx_group_policy_begin(ngx_group_policy_ctx_t *ctx,
  * Runs the request hooks, or the response hooks.  "response" hooks run in the
  * same environment that the "request" hooks of this run left.
  *
+ * NGX_AGAIN: a hook waits for ngx_group_policy_fetches(); what goes on when they
+ * are done is ngx_group_policy_resume(), with the same contract.
+ *
  * NGX_OK: ctx->group, ->member and ->query are what the hooks left, and the
  * *_changed flags tell whether that differs from what they were; NGX_DECLINED:
  * a hook refused, *error is the outcome (with a problem when a field was
@@ -97,7 +120,12 @@ ngx_int_t ngx_group_policy_request(ngx_group_policy_run_t *run,
 ngx_int_t ngx_group_policy_response(ngx_group_policy_run_t *run,
     ngx_group_error_t *error);
 
-/* time spent in hooks, in microseconds */
+ngx_int_t ngx_group_policy_resume(ngx_group_policy_run_t *run);
+
+/* of ngx_group_fetch_t * */
+ngx_array_t *ngx_group_policy_fetches(ngx_group_policy_run_t *run);
+
+/* time spent in hooks, in microseconds; waiting is none */
 ngx_uint_t ngx_group_policy_time(ngx_group_policy_run_t *run);
 
 void ngx_group_policy_end(ngx_group_policy_run_t *run);

@@ -18,13 +18,14 @@ static void ngx_group_sandbox_keep(lua_State *L, const char **names);
 static void ngx_group_sandbox_own(lua_State *L, const luaL_Reg *functions);
 static void ngx_group_sandbox_strings(lua_State *L);
 static void ngx_group_sandbox_null(lua_State *L);
+static void ngx_group_sandbox_pcall(lua_State *L);
 static void ngx_group_sandbox_seed(lua_State *L);
 
 static int ngx_group_sandbox_read_only(lua_State *L);
 static int ngx_group_sandbox_null_text(lua_State *L);
 static int ngx_group_sandbox_next(lua_State *L);
 static int ngx_group_sandbox_pairs(lua_State *L);
-static int ngx_group_sandbox_pcall(lua_State *L);
+static int ngx_group_sandbox_check(lua_State *L);
 static int ngx_group_sandbox_tostring(lua_State *L);
 static int ngx_group_sandbox_rep(lua_State *L);
 static int ngx_group_sandbox_insert(lua_State *L);
@@ -35,7 +36,7 @@ static int ngx_group_sandbox_less(lua_State *L, int from, int a, int b);
 
 
 static const char  *ngx_group_sandbox_base[] = {
-    "assert", "error", "getmetatable", "ipairs", "next", "pairs",
+    "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall",
     "select", "setmetatable", "tonumber", "tostring", "type", "unpack",
     NULL
 };
@@ -85,7 +86,6 @@ static const char  *ngx_group_sandbox_bit[] = {
 static const luaL_Reg  ngx_group_sandbox_own_base[] = {
     { "next", ngx_group_sandbox_next },
     { "pairs", ngx_group_sandbox_pairs },
-    { "pcall", ngx_group_sandbox_pcall },
     { "tostring", ngx_group_sandbox_tostring },
     { NULL, NULL }
 };
@@ -141,6 +141,7 @@ ngx_group_sandbox_open(lua_State *L)
 
     ngx_group_sandbox_own(L, ngx_group_sandbox_own_base);
     ngx_group_sandbox_null(L);
+    ngx_group_sandbox_pcall(L);
 
     for (library = ngx_group_sandbox_libraries; library->name; library++) {
         ngx_group_sandbox_library(L, library);
@@ -345,28 +346,36 @@ ngx_group_sandbox_pairs(lua_State *L)
 
 /*
  * Does not swallow a stop.  LuaJIT's does, and where the Lua stack is almost
- * full, no hook can be called to throw again what it has swallowed.
+ * full, no hook can be called to throw again what it has swallowed.  It is
+ * written in Lua, because what it calls may have to wait.
  */
 
-static int
+static void
 ngx_group_sandbox_pcall(lua_State *L)
 {
-    int  rc;
+    static const char  source[] =
+        "local pcall, check = ...\n"
+        "local function results(...) check() return ... end\n"
+        "return function(...) check() return results(pcall(...)) end";
 
+    if (luaL_loadbufferx(L, source, sizeof(source) - 1, "=pcall", "t") != 0) {
+        lua_error(L);
+    }
+
+    lua_getfield(L, -2, "pcall");
+    lua_pushcfunction(L, ngx_group_sandbox_check);
+    lua_call(L, 2, 1);
+
+    lua_setfield(L, -2, "pcall");
+}
+
+
+static int
+ngx_group_sandbox_check(lua_State *L)
+{
     ngx_group_lua_check(L);
 
-    luaL_checkany(L, 1);
-
-    rc = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-
-    ngx_group_lua_check(L);
-
-    luaL_checkstack(L, 1, "too many results");
-
-    lua_pushboolean(L, rc == 0);
-    lua_insert(L, 1);
-
-    return lua_gettop(L);
+    return 0;
 }
 
 
