@@ -79,6 +79,8 @@ typedef struct {
 typedef struct {
     ngx_http_request_t        *request;       /* the client's */
     ngx_uint_t                *pending;       /* calls of the same round */
+    ngx_group_fetch_t         *fetch;         /* that it is, or NULL */
+    ngx_event_t                timer;         /* of the fetch */
     size_t                     limit;         /* of the answer's body */
 
     ngx_str_t                  method;
@@ -118,8 +120,11 @@ typedef enum {
     NGX_HTTP_GROUP_MATCH = 0,
     NGX_HTTP_GROUP_READ,
     NGX_HTTP_GROUP_PREPARE,
+    NGX_HTTP_GROUP_POLICY,
+    NGX_HTTP_GROUP_PLAN,
     NGX_HTTP_GROUP_LOCK,
     NGX_HTTP_GROUP_CALL,
+    NGX_HTTP_GROUP_ANSWER,
     NGX_HTTP_GROUP_RESPOND,
     NGX_HTTP_GROUP_FINISHED
 } ngx_http_group_state_e;
@@ -161,7 +166,8 @@ typedef struct {
     unsigned                   proxied:1;     /* by a constant proxy_pass */
     unsigned                   search:1;      /* the query is in the body */
     unsigned                   body_read:1;
-    unsigned                   waiting:1;     /* for the body or a call */
+    unsigned                   waiting:1;     /* for the body, a call, a lock
+                                                 or what a hook fetches */
     unsigned                   changed:1;     /* the body is not as it came */
     unsigned                   answered:1;
     unsigned                   as_is:1;       /* the upstream's error is ours */
@@ -312,6 +318,18 @@ ngx_int_t ngx_http_group_call_start(ngx_http_request_t *r,
 /* the call that a subrequest carries, or NULL: it is not one of ours */
 ngx_http_group_call_t *ngx_http_group_call_of(ngx_http_request_t *r);
 
+/* the subrequest of a call ends with it */
+void ngx_http_group_call_post(ngx_http_post_subrequest_t *ps,
+    ngx_http_group_call_t *call);
+
+/* gives it the headers and the body of the call.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_call_headers(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+
+/* and the method */
+void ngx_http_group_call_method(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+
 /* refuses to let such a subrequest be somewhere else than it was sent */
 ngx_int_t ngx_http_group_call_redirected(ngx_http_request_t *sr);
 
@@ -319,6 +337,19 @@ ngx_int_t ngx_http_group_call_header_filter(ngx_http_request_t *sr,
     ngx_http_group_call_t *call);
 ngx_int_t ngx_http_group_call_body_filter(ngx_http_request_t *sr,
     ngx_http_group_call_t *call, ngx_chain_t *in);
+
+
+/* http/ngx_http_group_fetch.c */
+
+/*
+ * Starts what a hook asks for.  NGX_OK: ctx->pending counts it, or it has
+ * failed already; NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_http_group_fetch_start(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_fetch_t *fetch);
+
+/* its answer is there, or never will be */
+void ngx_http_group_fetch_done(ngx_http_group_call_t *call);
 
 
 /* http/ngx_http_group_respond.c */

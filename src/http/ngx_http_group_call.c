@@ -19,12 +19,11 @@ static ngx_int_t ngx_http_group_call_set(ngx_http_request_t *sr,
     ngx_http_group_call_t *call);
 static ngx_int_t ngx_http_group_call_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc);
-static ngx_int_t ngx_http_group_call_headers(ngx_http_request_t *sr,
-    ngx_http_group_call_t *call);
 static ngx_int_t ngx_http_group_call_hops(ngx_http_request_t *r,
     ngx_array_t *hops);
 static ngx_uint_t ngx_http_group_call_drops(ngx_table_elt_t *h,
     ngx_array_t *hops);
+static ngx_uint_t ngx_http_group_call_keeps(ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_group_call_begins(ngx_table_elt_t *h,
     ngx_str_t *name);
 static ngx_table_elt_t *ngx_http_group_call_header(ngx_http_request_t *sr,
@@ -94,6 +93,17 @@ static ngx_str_t  ngx_http_group_dropped_prefixes[] = {
 };
 
 
+/* what a hook's fetch has of the client's headers, besides the host */
+
+static ngx_str_t  ngx_http_group_kept[] = {
+    ngx_string("traceparent"),
+    ngx_string("tracestate"),
+    ngx_string("user-agent"),
+    ngx_string("x-request-id"),
+    ngx_null_string
+};
+
+
 ngx_int_t
 ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
 {
@@ -113,8 +123,7 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
         return NGX_ERROR;
     }
 
-    ps->handler = ngx_http_group_call_done;
-    ps->data = call;
+    ngx_http_group_call_post(ps, call);
 
     /*
      * In the background: it does not take its turn at the client's
@@ -140,6 +149,15 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
     ngx_http_set_ctx(sr, call, ngx_http_group_module);
 
     return ngx_http_group_call_headers(sr, call);
+}
+
+
+void
+ngx_http_group_call_post(ngx_http_post_subrequest_t *ps,
+    ngx_http_group_call_t *call)
+{
+    ps->handler = ngx_http_group_call_done;
+    ps->data = call;
 }
 
 
@@ -197,6 +215,11 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     sr->buffered = 0;
 
+    if (call->fetch) {
+        ngx_http_group_fetch_done(call);
+        return NGX_OK;
+    }
+
     r = call->request;
 
     /* $upstream_addr and the like are the client's request's in a log */
@@ -233,7 +256,7 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
 /* a list of its own: the client's must not be written to */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_call_headers(ngx_http_request_t *sr,
     ngx_http_group_call_t *call)
 {
@@ -287,7 +310,8 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
         }
 
         if (r->headers_in.host != &h[i]
-            && ngx_http_group_call_drops(&h[i], &hops))
+            && (ngx_http_group_call_drops(&h[i], &hops)
+                || (call->fetch && !ngx_http_group_call_keeps(&h[i]))))
         {
             continue;
         }
@@ -304,7 +328,9 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
         }
     }
 
-    if (ngx_http_group_call_header(sr, "Accept", &call->accept) == NULL) {
+    if (call->accept.len
+        && ngx_http_group_call_header(sr, "Accept", &call->accept) == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -425,6 +451,21 @@ ngx_http_group_call_drops(ngx_table_elt_t *h, ngx_array_t *hops)
 
     for (name = ngx_http_group_dropped_prefixes; name->len; name++) {
         if (h->key.len > name->len && ngx_http_group_call_begins(h, name)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_group_call_keeps(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    for (name = ngx_http_group_kept; name->len; name++) {
+        if (h->key.len == name->len && ngx_http_group_call_begins(h, name)) {
             return 1;
         }
     }
@@ -568,15 +609,11 @@ ngx_http_group_call_handler(ngx_http_request_t *sr)
 }
 
 
-static ngx_int_t
-ngx_http_group_call_set(ngx_http_request_t *sr, ngx_http_group_call_t *call)
+void
+ngx_http_group_call_method(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call)
 {
-    u_char                    *p;
-    ngx_http_group_method_t   *m;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
-                   "group call handler \"%V %V\"", &call->method, &call->path);
+    ngx_http_group_method_t  *m;
 
     for (m = ngx_http_group_methods; m->name.len; m++) {
         if (ngx_group_str_eq(&m->name, &call->method)) {
@@ -591,6 +628,19 @@ ngx_http_group_call_set(ngx_http_request_t *sr, ngx_http_group_call_t *call)
 
     sr->headers_in.content_length_n = sr->headers_in.content_length
                                       ? (off_t) call->body.len : -1;
+}
+
+
+static ngx_int_t
+ngx_http_group_call_set(ngx_http_request_t *sr, ngx_http_group_call_t *call)
+{
+    u_char                    *p;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "group call handler \"%V %V\"", &call->method, &call->path);
+
+    ngx_http_group_call_method(sr, call);
 
     sr->unparsed_uri = call->path;
 
@@ -658,7 +708,8 @@ ngx_int_t
 ngx_http_group_call_header_filter(ngx_http_request_t *sr,
     ngx_http_group_call_t *call)
 {
-    ngx_str_t  *encoding;
+    ngx_str_t            *encoding;
+    ngx_http_upstream_t  *u;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
                    "group call header filter: %ui length:%O",
@@ -666,7 +717,9 @@ ngx_http_group_call_header_filter(ngx_http_request_t *sr,
 
     /* somebody else's page, by X-Accel-Redirect: the ctx is gone */
 
-    if (ngx_http_get_module_ctx(sr, ngx_http_group_module) == NULL) {
+    if (!call->fetch
+        && ngx_http_get_module_ctx(sr, ngx_http_group_module) == NULL)
+    {
         return ngx_http_group_call_redirected(sr);
     }
 
@@ -697,6 +750,18 @@ ngx_http_group_call_header_filter(ngx_http_request_t *sr,
 
     sr->filter_need_in_memory = 1;
 
+    /*
+     * Of what nginx buffers a subrequest in the background is given nothing
+     * until all has come: a long answer would fill the disk, or, where that is
+     * not allowed, never go on.  What is kept in a file anyway stays so.
+     */
+
+    u = sr->upstream;
+
+    if (u && !u->cacheable && !u->store) {
+        u->buffering = 0;
+    }
+
     return NGX_OK;
 }
 
@@ -705,9 +770,10 @@ ngx_int_t
 ngx_http_group_call_body_filter(ngx_http_request_t *sr,
     ngx_http_group_call_t *call, ngx_chain_t *in)
 {
-    size_t        len;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    size_t                len;
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl;
+    ngx_http_upstream_t  *u;
 
     for (cl = in; cl; cl = cl->next) {
         b = cl->buf;
@@ -743,11 +809,14 @@ ngx_http_group_call_body_filter(ngx_http_request_t *sr,
         }
     }
 
-    if (call->too_large) {
+    u = sr->upstream;
+
+    if (call->too_large && u && !u->buffering) {
 
         /*
          * The upstream is not read any more; that the connection failed, as
-         * an error makes nginx believe, is taken back when the call is done.
+         * an error makes nginx believe, is taken back when the call is done,
+         * which is at once; where it is buffered it would not be.
          */
 
         call->stopped = 1;

@@ -13,18 +13,20 @@
 #define NGX_HTTP_GROUP_PLAN_TIME  60000
 
 
-static ngx_int_t ngx_http_group_prepare(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_go_on(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_gather(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 static ngx_int_t ngx_http_group_finish(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
-static ngx_int_t ngx_http_group_policy_start(ngx_http_request_t *r,
+static ngx_int_t ngx_http_group_policy_request(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
-static ngx_int_t ngx_http_group_policy_answer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_group_policy_begin(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_policy_response(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_policy_wait(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_int_t rc);
 static void ngx_http_group_policy_result(ngx_http_group_ctx_t *ctx,
     ngx_group_value_t **doc, ngx_uint_t member);
 static ngx_int_t ngx_http_group_policy_var(void *data, ngx_str_t *name,
@@ -41,11 +43,14 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
     ngx_str_t                   filter;
     ngx_group_answer_t          answer;
     ngx_http_group_ctx_t       *ctx;
+    ngx_http_group_call_t      *call;
     ngx_http_group_loc_conf_t  *glcf;
 
     /* a call starts behind this phase: the upstream redirected it here */
 
-    if (ngx_http_group_call_of(r)) {
+    call = ngx_http_group_call_of(r);
+
+    if (call && call->fetch == NULL) {
         return ngx_http_group_call_redirected(r);
     }
 
@@ -83,7 +88,11 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
     if (ctx->waiting) {
 
-        if (ctx->state != NGX_HTTP_GROUP_CALL || ctx->pending) {
+        if (ctx->pending
+            || (ctx->state != NGX_HTTP_GROUP_CALL
+                && ctx->state != NGX_HTTP_GROUP_POLICY
+                && ctx->state != NGX_HTTP_GROUP_ANSWER))
+        {
             return NGX_DONE;
         }
 
@@ -133,7 +142,31 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
     case NGX_HTTP_GROUP_PREPARE:
 
-        rc = ngx_http_group_prepare(r, ctx);
+        rc = ngx_http_group_decode_request(r, ctx);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        ctx->state = NGX_HTTP_GROUP_POLICY;
+
+        /* fall through */
+
+    case NGX_HTTP_GROUP_POLICY:
+
+        rc = glcf->policies ? ngx_http_group_policy_request(r, ctx) : NGX_OK;
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        ctx->state = NGX_HTTP_GROUP_PLAN;
+
+        /* fall through */
+
+    case NGX_HTTP_GROUP_PLAN:
+
+        rc = ngx_http_group_plan(r, ctx);
 
         if (rc != NGX_OK) {
             break;
@@ -172,6 +205,11 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
         break;
 
+    case NGX_HTTP_GROUP_ANSWER:
+
+        rc = NGX_OK;
+        break;
+
     default:
         return NGX_DONE;
     }
@@ -186,6 +224,10 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         rc = ngx_http_group_finish(r, ctx, &answer);
     }
 
+    if (rc == NGX_DONE) {
+        return NGX_DONE;
+    }
+
     if (rc == NGX_OK) {
         return ngx_http_group_respond(r, ctx, &answer);
     }
@@ -197,30 +239,6 @@ failed:
     }
 
     return ngx_http_group_fail(r);
-}
-
-
-/* the client's bytes to the plan */
-
-static ngx_int_t
-ngx_http_group_prepare(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
-{
-    ngx_int_t                   rc;
-    ngx_http_group_loc_conf_t  *glcf;
-
-    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
-
-    rc = ngx_http_group_decode_request(r, ctx);
-
-    if (rc == NGX_OK && glcf->policies) {
-        rc = ngx_http_group_policy_start(r, ctx);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_group_plan(r, ctx);
 }
 
 
@@ -336,7 +354,10 @@ ngx_http_group_gather(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 }
 
 
-/* the plan's result to the answer */
+/*
+ * The plan's result to the answer.  NGX_DONE: a hook waits, and there will be
+ * another try.
+ */
 
 static ngx_int_t
 ngx_http_group_finish(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
@@ -344,10 +365,14 @@ ngx_http_group_finish(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_group_complete(r, ctx, ctx->plan->result);
+    rc = NGX_OK;
+
+    if (ctx->state != NGX_HTTP_GROUP_ANSWER) {
+        rc = ngx_http_group_complete(r, ctx, ctx->plan->result);
+    }
 
     if (rc == NGX_OK && ctx->run) {
-        rc = ngx_http_group_policy_answer(r, ctx);
+        rc = ngx_http_group_policy_response(r, ctx);
     }
 
     if (rc == NGX_OK) {
@@ -358,10 +383,61 @@ ngx_http_group_finish(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 }
 
 
+/* NGX_OK, NGX_DONE (a hook waits), NGX_DECLINED or NGX_ERROR */
+
 static ngx_int_t
-ngx_http_group_policy_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+ngx_http_group_policy_request(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx)
 {
-    ngx_int_t                   rc;
+    ngx_int_t                rc;
+    ngx_uint_t               member;
+    ngx_group_policy_ctx_t  *pc;
+
+    if (ctx->run) {
+        rc = ngx_group_policy_resume(ctx->run);
+
+    } else {
+
+        if (ngx_http_group_policy_begin(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_group_policy_request(ctx->run, &ctx->error);
+    }
+
+    rc = ngx_http_group_policy_wait(r, ctx, rc);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    pc = ctx->policy;
+    member = (ctx->op->operation >= NGX_GROUP_MEMBER_ADD);
+
+    ngx_http_group_policy_result(ctx, &ctx->doc, member);
+
+    if (pc->query_changed) {
+
+        /* "ctx.query = nil": nothing is asked for */
+
+        if (pc->query == NULL) {
+            pc->query = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
+            if (pc->query == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        ctx->query = pc->query;
+        ctx->changed = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_group_policy_begin(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
     ngx_uint_t                  member;
     ngx_group_policy_ctx_t     *pc;
     ngx_http_group_loc_conf_t  *glcf;
@@ -393,45 +469,14 @@ ngx_http_group_policy_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     ctx->policy = pc;
 
     ctx->run = ngx_group_policy_begin(pc, glcf->policies);
-    if (ctx->run == NULL) {
-        return NGX_ERROR;
-    }
 
-    rc = ngx_group_policy_request(ctx->run, &ctx->error);
-
-    if (rc == NGX_ERROR) {
-        ngx_group_error_set(&ctx->error, NGX_GROUP_INTERNAL, "hook",
-                            "a policy failed");
-        return NGX_DECLINED;
-    }
-
-    if (rc == NGX_DECLINED) {
-        return NGX_DECLINED;
-    }
-
-    ngx_http_group_policy_result(ctx, &ctx->doc, member);
-
-    if (pc->query_changed) {
-
-        /* "ctx.query = nil": nothing is asked for */
-
-        if (pc->query == NULL) {
-            pc->query = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
-            if (pc->query == NULL) {
-                return NGX_ERROR;
-            }
-        }
-
-        ctx->query = pc->query;
-        ctx->changed = 1;
-    }
-
-    return NGX_OK;
+    return (ctx->run == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_group_policy_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+ngx_http_group_policy_response(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                rc;
     ngx_uint_t               member;
@@ -440,30 +485,72 @@ ngx_http_group_policy_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     pc = ctx->policy;
     member = (ctx->op->operation >= NGX_GROUP_MEMBER_ADD);
 
-    pc->group_changed = 0;
-    pc->member_changed = 0;
-    pc->group = NULL;
-    pc->member = NULL;
+    if (ctx->state == NGX_HTTP_GROUP_ANSWER) {
+        rc = ngx_group_policy_resume(ctx->run);
 
-    ctx->changed = 0;
+    } else {
+        ctx->state = NGX_HTTP_GROUP_ANSWER;
 
-    if (ctx->result) {
-        pc->group = member ? NULL : ctx->result;
-        pc->member = member ? ngx_group_value_get(ctx->result,
-                                                  &ngx_http_group_member)
-                            : NULL;
+        pc->group_changed = 0;
+        pc->member_changed = 0;
+        pc->group = NULL;
+        pc->member = NULL;
+
+        ctx->changed = 0;
+
+        if (ctx->result) {
+            pc->group = member ? NULL : ctx->result;
+            pc->member = member ? ngx_group_value_get(ctx->result,
+                                                      &ngx_http_group_member)
+                                : NULL;
+        }
+
+        rc = ngx_group_policy_response(ctx->run, &ctx->error);
     }
 
-    rc = ngx_group_policy_response(ctx->run, &ctx->error);
+    rc = ngx_http_group_policy_wait(r, ctx, rc);
+
+    if (rc == NGX_OK && ctx->result) {
+        ngx_http_group_policy_result(ctx, &ctx->result, member);
+    }
+
+    return rc;
+}
+
+
+/* starts what a hook waits for; NGX_DONE: it waits */
+
+static ngx_int_t
+ngx_http_group_policy_wait(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_uint_t           i;
+    ngx_array_t         *fetches;
+    ngx_group_fetch_t  **fetch;
+
+    while (rc == NGX_AGAIN) {
+
+        fetches = ngx_group_policy_fetches(ctx->run);
+        fetch = fetches->elts;
+
+        for (i = 0; i < fetches->nelts; i++) {
+            if (ngx_http_group_fetch_start(r, ctx, fetch[i]) != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        if (ctx->pending) {
+            ctx->waiting = 1;
+            return NGX_DONE;
+        }
+
+        rc = ngx_group_policy_resume(ctx->run);
+    }
 
     if (rc == NGX_ERROR) {
         ngx_group_error_set(&ctx->error, NGX_GROUP_INTERNAL, "hook",
                             "a policy failed");
         return NGX_DECLINED;
-    }
-
-    if (rc == NGX_OK && ctx->result) {
-        ngx_http_group_policy_result(ctx, &ctx->result, member);
     }
 
     return rc;

@@ -1,0 +1,245 @@
+
+/*
+ * What a hook asks other locations of the server for: a subrequest that finds
+ * its location as any other does.  The answer is taken out of the filter chain
+ * as that of an upstream call is.
+ */
+
+
+#include "ngx_http_group_module.h"
+
+
+static ngx_int_t ngx_http_group_fetch_headers(ngx_http_group_call_t *call);
+static ngx_int_t ngx_http_group_fetch_header(ngx_http_group_call_t *call,
+    ngx_str_t *name, ngx_str_t *value);
+static void ngx_http_group_fetch_wake(ngx_http_group_call_t *call);
+static void ngx_http_group_fetch_late(ngx_event_t *ev);
+static void ngx_http_group_fetch_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_group_fetch_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_fetch_t *fetch)
+{
+    ngx_str_t                    uri, args;
+    ngx_uint_t                   flags;
+    ngx_http_request_t          *sr;
+    ngx_pool_cleanup_t          *cln;
+    ngx_http_group_call_t       *call;
+    ngx_http_post_subrequest_t  *ps;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "group fetch \"%V %V\"", &fetch->method, &fetch->uri);
+
+    uri = fetch->uri;
+    ngx_str_null(&args);
+    flags = 0;
+
+    if (ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK) {
+        fetch->failed = "uri";
+        return NGX_OK;
+    }
+
+    call = ngx_pcalloc(r->pool, sizeof(ngx_http_group_call_t));
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (call == NULL || ps == NULL || cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->request = r;
+    call->pending = &ctx->pending;
+    call->fetch = fetch;
+    call->limit = fetch->limit;
+    call->method = fetch->method;
+    call->body = fetch->body;
+    call->media_type = fetch->media_type;
+    call->headers = fetch->headers;
+
+    ngx_http_group_call_post(ps, call);
+
+    if (ngx_http_subrequest(r, &uri, &args, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_BACKGROUND)
+        != NGX_OK
+        || ngx_http_group_call_headers(sr, call) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_group_call_method(sr, call);
+
+    call->timer.handler = ngx_http_group_fetch_late;
+    call->timer.data = call;
+    call->timer.log = r->connection->log;
+
+    cln->handler = ngx_http_group_fetch_cleanup;
+    cln->data = call;
+
+    ngx_add_timer(&call->timer, fetch->timeout);
+
+    ctx->pending++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_group_fetch_done(ngx_http_group_call_t *call)
+{
+    ngx_group_fetch_t  *fetch;
+
+    fetch = call->fetch;
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+    }
+
+    /* what nginx answers itself has a status and no page */
+
+    fetch->status = call->status;
+
+    if (fetch->status == 0 && call->rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        fetch->status = call->rc;
+
+    } else if (call->too_large) {
+        fetch->failed = "too large";
+
+    } else if (call->status == 0 || !call->complete) {
+        fetch->failed = "incomplete";
+
+    } else {
+        fetch->answer = call->answer;
+
+        if (ngx_http_group_fetch_headers(call) != NGX_OK) {
+            fetch->failed = "no memory";
+        }
+    }
+
+    ngx_http_group_fetch_wake(call);
+}
+
+
+/* names in lower case, for a hook to find them */
+
+static ngx_int_t
+ngx_http_group_fetch_headers(ngx_http_group_call_t *call)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  type = ngx_string("content-type");
+
+    call->fetch->answer_headers = ngx_array_create(call->request->pool, 8,
+                                                   sizeof(ngx_group_header_t));
+    if (call->fetch->answer_headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (call->answer_type.len
+        && ngx_http_group_fetch_header(call, &type, &call->answer_type)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    part = &call->answer_headers->part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NGX_OK;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash
+            && ngx_http_group_fetch_header(call, &h[i].key, &h[i].value)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_group_fetch_header(ngx_http_group_call_t *call, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_group_header_t  *header;
+
+    header = ngx_array_push(call->fetch->answer_headers);
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+
+    header->name.len = name->len;
+    header->name.data = ngx_pnalloc(call->request->pool, name->len);
+    header->value = *value;
+
+    if (header->name.data == NULL) {
+        header->name.len = 0;
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(header->name.data, name->data, name->len);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_group_fetch_wake(ngx_http_group_call_t *call)
+{
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    if (--*call->pending == 0) {
+        r->write_event_handler = ngx_http_core_run_phases;
+
+        (void) ngx_http_post_request(r, NULL);
+    }
+}
+
+
+/* the hook goes on; what is still to come is for nobody */
+
+static void
+ngx_http_group_fetch_late(ngx_event_t *ev)
+{
+    ngx_connection_t       *c;
+    ngx_http_group_call_t  *call;
+
+    call = ev->data;
+    c = call->request->connection;
+
+    ngx_http_set_log_request(c->log, call->request);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "group fetch \"%V\" timed out", &call->fetch->uri);
+
+    call->done = 1;
+    call->fetch->failed = "timeout";
+
+    ngx_http_group_fetch_wake(call);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_group_fetch_cleanup(void *data)
+{
+    ngx_http_group_call_t *call = data;
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+    }
+}
