@@ -94,16 +94,43 @@ PROVE       ?= prove
 UNITS       := $(patsubst t/unit/%.c,build/unit/%,$(wildcard t/unit/test_*.c))
 
 
+# make weather: these one after another; WEATHERS='http2 tiny': only those.
+# What starts no nginx with the module is the same in all of them.
+WEATHERS    ?= http2 tiny reload workers modules newer asan valgrind
+WEATHER_T   ?= $(filter-out t/bench.t t/emulators.t t/sigv4_oracle.t \
+                 t/unit.t,$(T))
+
+# each part of the module, in what ends within minutes under valgrind
+VALGRIND_T  ?= $(filter $(patsubst %,t/%.t,acme bodies faxfinder \
+                 group_base_path group_default group_dialect group_loss \
+                 group_policy group_scope ids neighbours outcomes phases \
+                 portsip reads signalwire variables vinyldns),$(T))
+
+# the release of Debian whose nginx is "newer"
+SUITE       ?= trixie
+
+# prints where nginx's source is: what was given, or from Debian's archive
+ifeq ($(NGINX_SRC),$(DEBIAN_SRC))
+SOURCE      := t/weather/source.sh build/source
+else
+SOURCE      := echo '$(NGINX_SRC)'
+endif
+
+
 # what is installed when it is missing; a|b: either does
 
 PACKAGES    := nginx nginx-dev gcc libc6-dev pkg-config|pkgconf \
                libluajit2-5.1-dev|libluajit-5.1-dev libyajl-dev \
                libexpat1-dev libssl-dev libpcre2-dev|libpcre3-dev \
                zlib1g-dev perl libmojolicious-perl libxml-libxml-perl \
-               libnet-amazon-signature-v4-perl libhttp-message-perl curl
+               libnet-amazon-signature-v4-perl libhttp-message-perl curl \
+               openssl
 
 BENCH_PACKAGES := wrk nghttp2-client valgrind libnginx-mod-http-lua \
                libnginx-mod-http-js lua-cjson
+
+WEATHER_PACKAGES := valgrind dpkg-dev xz-utils libnginx-mod-http-lua \
+               libnginx-mod-http-js
 
 FUZZ_PACKAGES := clang libclang-rt-14-dev|libclang-rt-19-dev llvm
 
@@ -187,6 +214,62 @@ unit: deps                  ## build and run the C tests of the pure layers
 	@$(MAKE) -s -f t/unit/unit.mk $(UNITS)
 	@env -u MAKEFLAGS -u MAKELEVEL $(PROVE) t/unit.t
 
+.PHONY: weather-deps
+weather-deps:
+	@$(MAKE) --no-print-directory deps \
+	    PACKAGES='$(PACKAGES) $(WEATHER_PACKAGES)'
+
+.PHONY: weather
+weather: weather-deps       ## make test-... for each of these, and a summary
+	@perl t/weather/weather.pl $(WEATHERS)
+
+.PHONY: test-http2 test-tiny test-reload test-workers test-modules
+test-http2:                 ## make test over HTTP/2
+test-tiny:                  ## with the smallest buffers, bodies in files
+test-reload:                ## with a reload before each request
+test-workers:               ## with two worker processes
+test-modules: weather-deps  ## beside Debian's Lua and njs modules, at work
+
+test-http2 test-tiny test-reload test-workers test-modules: test-%:
+	@TEST_GROUP_$(shell echo $* | tr a-z A-Z)=$(if $(filter workers,$*),2,1) \
+	    $(MAKE) --no-print-directory test T='$(WEATHER_T)'
+
+.PHONY: test-newer
+test-newer: weather-deps    ## with the nginx of another Debian (SUITE=trixie)
+	@src=$$(t/weather/source.sh build/source $(SUITE)) && \
+	    $(MAKE) --no-print-directory test T='$(WEATHER_T)' WERROR=1 \
+	        NGINX_SRC="$$src" BUILDDIR=build/newer
+
+.PHONY: test-asan
+test-asan: weather-deps     ## ASan, UBSan, NGX_DEBUG_PALLOC; nginx built, too
+	@src=$$($(SOURCE)) || echo "going on with the installed nginx"; \
+	    $(MAKE) --no-print-directory test ASAN=1 \
+	        $${src:+NGINX_SRC="$$src" BUILDDIR=build/asan-nginx}
+
+.PHONY: test-valgrind
+test-valgrind: weather-deps ## memcheck, NGX_DEBUG_PALLOC, some of the tests
+	@src=$$($(SOURCE)) || echo "going on with the installed nginx"; \
+	    TEST_GROUP_VALGRIND=1 $(MAKE) --no-print-directory test \
+	        T='$(VALGRIND_T)' CC_OPT='-g -O1 -DNGX_DEBUG_PALLOC=1' \
+	        BUILDDIR=build/valgrind $${src:+NGINX_SRC="$$src"}
+
+.PHONY: soak
+soak: deps                  ## mixed traffic, faults, reloads (SOAK=seconds)
+	@$(MAKE) -s --no-print-directory all
+	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
+	    TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    perl -It/lib t/soak/soak.pl $(or $(SOAK),600)
+
+.PHONY: coverage
+coverage: deps              ## line coverage of src/ by all tests (ARGS=file.c)
+	@rm -rf build/coverage
+	-@$(MAKE) --no-print-directory test BUILDDIR=build/coverage \
+	    T='$(WEATHER_T)' CC_OPT='-g -O0' GROUP_CFLAGS=--coverage \
+	    LD_OPT=--coverage
+	-@$(MAKE) -s -f t/unit/unit.mk BUILD=build/coverage/unit \
+	    SANITIZE=--coverage $(UNITS:build/unit/test_%=%) >/dev/null
+	@perl t/weather/coverage.pl build/coverage $(ARGS)
+
 .PHONY: fuzz-deps
 fuzz-deps:
 	@$(MAKE) --no-print-directory deps \
@@ -267,8 +350,8 @@ clean:                      ## remove everything that was built
 
 .PHONY: help
 help:                       ## this list
-	@sed -n 's/^\([a-z-]*\):.*##/  make \1@/p' $(firstword $(MAKEFILE_LIST)) \
-	    | awk -F@ '{ printf "%-18s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*##/  make \1@/p' $(firstword $(MAKEFILE_LIST)) \
+	    | awk -F@ '{ printf "%-20s%s\n", $$1, $$2 }'
 	@echo
 	@sed -n 's/^#   make /  make /p; s/^#      */                           /p' \
 	    $(firstword $(MAKEFILE_LIST))
@@ -285,6 +368,7 @@ ld_opt: $(LD_OPT)
 group_cflags: $(GROUP_CFLAGS)
 configure: $(NGINX_CONFIGURE)
 dialects: $(LUADIR)/dialects
+policies: $(LUADIR)/policies
 luajit: $(LUAJIT_INC) $(LUAJIT_LIB)
 yajl: $(YAJL_INC) $(YAJL_LIB)
 expat: $(EXPAT_INC) $(EXPAT_LIB)
@@ -323,6 +407,7 @@ $(OBJS)/Makefile: config config.make $(BUILDDIR)/settings
 	@cd '$(TREE)' && CC='$(CC)' CC_OPT='$(CC_OPT)' LD_OPT='$(LD_OPT)' \
 	    NGX_HTTP_GROUP_CFLAGS='$(GROUP_CFLAGS)' \
 	    NGX_HTTP_GROUP_DIALECT_PATH='$(LUADIR)/dialects' \
+	    NGX_HTTP_GROUP_POLICY_PATH='$(LUADIR)/policies' \
 	    bash -ec '$(CONF_FLAGS); ./configure "$$@" \
 	        --with-cc-opt="$$CC_OPT" --with-ld-opt="$$LD_OPT" \
 	        --add-dynamic-module="$(CURDIR)" $(NGINX_CONFIGURE) \

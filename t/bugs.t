@@ -88,7 +88,12 @@ return dialect "thin" {
 
     operations = {
         ["group.list"] = {
-            "GET", "/teams",
+            "GET", "/teams", search = "/teams/find",
+            query = {
+                field "size" { from = "limit", type = "integer", max = 9 },
+                field "like" { from = "name_contains" },
+                field "any" { from = "all", type = "boolean" },
+            },
             response = {
                 field "teams" { from = "items", type = "array", items = team },
                 field "all" { from = "total", type = "integer" },
@@ -113,6 +118,7 @@ return dialect "thin" {
         },
     },
 
+    problems = { ["*"] = { detail = "$field was $value" } },
     errors = { ["*"] = { body = { why = "$details" } } },
 }
 END
@@ -130,6 +136,16 @@ return {
     request = function(ctx) ctx.query = nil end,
     response = function(ctx) ctx.query = nil end,
 }
+END
+
+# a type that no query string can have
+$t->write_file('types.lua', <<'END');
+return { request = function(ctx)
+    local value = ({true, {}, {1}, {{}}, {a = 1}, null, 1e308, 0.5})
+        [tonumber(ctx:var("arg_value"))]
+    ctx.query.limit, ctx.query.name_contains, ctx.query.all
+        = value, value, value
+end }
 END
 
 my $locations = '';
@@ -167,6 +183,7 @@ for my $client (@clients) {
 }
 
 at('/thin-vinyldns', 'thin', 'vinyldns');
+at("/types-$_", $_, $_, 'group_policy types.lua') for qw(thin vinyldns);
 at('/thin-thin', 'thin', 'thin');
 at("/$_-number", $_, 'number') for qw(scim thin vinyldns portsip);
 
@@ -405,6 +422,29 @@ subtest 'nobody is added' => sub {
     my ($put) = grep { $_->{method} eq 'PUT' } $u->requests;
     is_deeply([map { $_->{id} } @{($put ? $put->json : {})->{members} // []}],
         ['17', '18'], 'somebody is');
+};
+
+# What was wrong was told as the text that it is not.
+subtest 'types that a query does not have' => sub {
+    for my $value (1 .. 8) {
+        for my $at ('thin/teams', 'vinyldns/groups') {
+            my $r = $t->get("/types-$at?value=$value");
+            ok(!$r->error, "by a hook: $at $value") or diag($r->error);
+            unlike($r->body, qr/[^ -~\n]/, 'nothing else is told');
+        }
+    }
+
+    for my $value ('true', '{}', '[1]', '[{}]', '{"a":1}', '[[true]]') {
+        for my $name (qw(size like any)) {
+            my $r = $t->post('/thin-thin/teams/find',
+                body => "{\"$name\":$value}",
+                headers => ['Content-Type' => 'application/json']);
+            ok(!$r->error, "by a client: $name $value") or diag($r->error);
+            unlike($r->body, qr/[^ -~\n]/, 'nothing else is told');
+        }
+    }
+
+    alive('types');
 };
 
 $t->stop;
