@@ -48,6 +48,8 @@ static char *ngx_http_group_jwt_keys(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_group_jwt_param(ngx_conf_t *cf, ngx_group_jwt_t *jwt,
     ngx_str_t *value);
+static char *ngx_http_group_shared_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_group_sigv4_replay_zone(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_group_upstream_credentials(ngx_conf_t *cf,
@@ -60,6 +62,13 @@ static char *ngx_http_group_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_group_metrics_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+
+
+static ngx_conf_enum_t  ngx_http_group_mode[] = {
+    { ngx_string("enforce"), NGX_HTTP_GROUP_MODE_ENFORCE },
+    { ngx_string("log_only"), NGX_HTTP_GROUP_MODE_LOG_ONLY },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_conf_enum_t  ngx_http_group_loss[] = {
@@ -150,6 +159,13 @@ static ngx_command_t  ngx_http_group_commands[] = {
       offsetof(ngx_http_group_loc_conf_t, max_skew),
       NULL },
 
+    { ngx_string("group_shared_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_group_shared_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("group_sigv4_replay_zone"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_group_sigv4_replay_zone,
@@ -198,6 +214,20 @@ static ngx_command_t  ngx_http_group_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, loss),
       &ngx_http_group_loss },
+
+    { ngx_string("group_mode"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_group_loc_conf_t, mode),
+      &ngx_http_group_mode },
+
+    { ngx_string("group_explain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_group_loc_conf_t, explain),
+      NULL },
 
     { ngx_string("group_response_buffer_size"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -345,10 +375,22 @@ ngx_http_group_add_handlers(ngx_conf_t *cf)
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (ngx_http_group_lock_zone(cf) != NGX_OK
-        || ngx_http_group_metrics_zone(cf) != NGX_OK)
-    {
+    if (ngx_http_group_lock_zone(cf) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (gmcf->metered) {
+
+        if (ngx_http_group_metrics_zone(cf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_group_metrics_log;
     }
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
@@ -397,6 +439,9 @@ ngx_http_group_create_main_conf(ngx_conf_t *cf)
         != NGX_OK
         || ngx_array_init(&conf->dialects, cf->pool, 4,
                           sizeof(ngx_group_dialect_t *))
+           != NGX_OK
+        || ngx_array_init(&conf->pairs, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&conf->rows, cf->pool, 64, sizeof(void *))
            != NGX_OK)
     {
         return NULL;
@@ -438,6 +483,7 @@ ngx_http_group_create_loc_conf(ngx_conf_t *cf)
      *     conf->upstream_dialect = NULL;
      *     conf->base_path = { 0, NULL };
      *     conf->upstream_base_path = { 0, NULL };
+     *     conf->metrics = NULL;
      */
 
     conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_group_loc_conf_t));
@@ -456,6 +502,8 @@ ngx_http_group_create_loc_conf(ngx_conf_t *cf)
     conf->policy_memory = NGX_CONF_UNSET_SIZE;
     conf->max_skew = NGX_CONF_UNSET;
     conf->loss = NGX_CONF_UNSET_UINT;
+    conf->mode = NGX_CONF_UNSET_UINT;
+    conf->explain = NGX_CONF_UNSET;
     conf->response_buffer_size = NGX_CONF_UNSET_SIZE;
     conf->max_depth = NGX_CONF_UNSET_UINT;
     conf->max_members = NGX_CONF_UNSET_UINT;
@@ -490,6 +538,9 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                              NGX_HTTP_GROUP_MAX_SKEW);
     ngx_conf_merge_uint_value(conf->loss, prev->loss,
                               NGX_HTTP_GROUP_LOSS_REPORT);
+    ngx_conf_merge_uint_value(conf->mode, prev->mode,
+                              NGX_HTTP_GROUP_MODE_ENFORCE);
+    ngx_conf_merge_value(conf->explain, prev->explain, 0);
     ngx_conf_merge_size_value(conf->response_buffer_size,
                               prev->response_buffer_size,
                               NGX_HTTP_GROUP_RESPONSE_BUFFER);
@@ -556,6 +607,10 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
 
         ngx_http_group_replay_skew(conf->replay, conf->max_skew);
+    }
+
+    if (ngx_http_group_metrics_location(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -822,6 +877,72 @@ invalid:
                        "a day at most", value);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_group_shared_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_group_main_conf_t *gmcf = conf;
+
+    u_char           c;
+    size_t           i;
+    ssize_t          size;
+    ngx_str_t       *value;
+    ngx_shm_zone_t  *zone, **slot;
+
+    value = cf->args->elts;
+
+    /* hooks write ctx.shared.<name> */
+
+    for (i = 0; i < value[1].len; i++) {
+        c = value[1].data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'
+            || (i && c >= '0' && c <= '9'))
+        {
+            continue;
+        }
+
+        break;
+    }
+
+    if (value[1].len == 0 || i < value[1].len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone name \"%V\", expected a Lua name",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    size = ngx_parse_size(&value[2]);
+
+    if (size == NGX_ERROR || size < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\", at least %uz are needed",
+                           &value[2], 8 * ngx_pagesize);
+        return NGX_CONF_ERROR;
+    }
+
+    zone = ngx_group_shared_zone(cf, &value[1], size);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (gmcf->shared == NULL) {
+        gmcf->shared = ngx_array_create(cf->pool, 2, sizeof(ngx_shm_zone_t *));
+        if (gmcf->shared == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    slot = ngx_array_push(gmcf->shared);
+    if (slot == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = zone;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -1150,6 +1271,7 @@ ngx_http_group_metrics_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
     gmcf->used = 1;
+    gmcf->metered = 1;
 
     return NGX_CONF_OK;
 }

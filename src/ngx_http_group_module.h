@@ -13,12 +13,21 @@
 #include "ngx_group_plan.h"
 #include "ngx_group_pool.h"
 #include "ngx_group_policy.h"
+#include "ngx_group_shared.h"
 #include "ngx_group_value.h"
+
+
+/* the one place: package, manual page and checks read it here */
+#define NGX_HTTP_GROUP_VERSION      "0.1.0"
 
 
 #define NGX_HTTP_GROUP_LOSS_REPORT  0
 #define NGX_HTTP_GROUP_LOSS_REJECT  1
 #define NGX_HTTP_GROUP_LOSS_IGNORE  2
+
+
+#define NGX_HTTP_GROUP_MODE_ENFORCE   0
+#define NGX_HTTP_GROUP_MODE_LOG_ONLY  1
 
 
 typedef struct {
@@ -27,9 +36,17 @@ typedef struct {
     ngx_uint_t                 used;          /* there is a group_dialect */
     ngx_uint_t                 policies;      /* there is a group_policy */
     ngx_module_t              *proxy;         /* ngx_http_proxy_module */
+    ngx_array_t               *shared;        /* of ngx_shm_zone_t * */
     ngx_shm_zone_t            *locks;         /* of groups under change */
+    ngx_uint_t                 metered;       /* there is a group_metrics */
+    ngx_array_t                pairs;         /* of ngx_http_group_metrics_t * */
+    ngx_array_t                rows;          /* of ngx_http_group_row_t * */
     ngx_shm_zone_t            *metrics;
+    ngx_shm_zone_t            *old_metrics;   /* before a reload, or NULL */
 } ngx_http_group_main_conf_t;
+
+
+typedef struct ngx_http_group_metrics_s  ngx_http_group_metrics_t;
 
 
 /* group_scope */
@@ -66,11 +83,14 @@ typedef struct {
     size_t                     policy_memory;
     time_t                     max_skew;
     ngx_uint_t                 loss;
+    ngx_uint_t                 mode;
+    ngx_flag_t                 explain;
     size_t                     response_buffer_size;
     ngx_uint_t                 max_depth;
     ngx_uint_t                 max_members;
     ngx_uint_t                 plan_concurrency;
     ngx_uint_t                 plan_max_calls;
+    ngx_http_group_metrics_t  *metrics;       /* NULL: nothing is counted */
 } ngx_http_group_loc_conf_t;
 
 
@@ -111,8 +131,8 @@ typedef struct {
 } ngx_http_group_call_t;
 
 
+typedef struct ngx_http_group_explain_s  ngx_http_group_explain_t;
 typedef struct ngx_http_group_lock_s  ngx_http_group_lock_t;
-typedef struct ngx_http_group_metrics_s  ngx_http_group_metrics_t;
 typedef struct ngx_http_group_replay_s  ngx_http_group_replay_t;
 
 
@@ -128,6 +148,18 @@ typedef enum {
     NGX_HTTP_GROUP_RESPOND,
     NGX_HTTP_GROUP_FINISHED
 } ngx_http_group_state_e;
+
+
+/* whose time is measured */
+
+typedef enum {
+    NGX_HTTP_GROUP_PHASE_AUTH = 0,
+    NGX_HTTP_GROUP_PHASE_DECODE,
+    NGX_HTTP_GROUP_PHASE_POLICY,
+    NGX_HTTP_GROUP_PHASE_UPSTREAM,
+    NGX_HTTP_GROUP_PHASE_ENCODE,
+    NGX_HTTP_GROUP_PHASES
+} ngx_http_group_phase_e;
 
 
 typedef struct {
@@ -157,11 +189,19 @@ typedef struct {
 
     ngx_group_policy_ctx_t    *policy;
     ngx_group_policy_run_t    *run;
+    ngx_http_group_explain_t  *explain;       /* or NULL: it is done, not told */
 
     ngx_group_error_t          error;
     ngx_chain_t               *special;       /* in place of nginx's page */
     ngx_group_translation_t    client;        /* the client's side */
     ngx_group_translation_t    upstream;      /* the upstream's side */
+
+    ngx_http_group_metrics_t  *metrics;       /* NULL: nothing is counted */
+    uint64_t                   clock;         /* when a phase began, and */
+    uint64_t                   times[NGX_HTTP_GROUP_PHASES];
+                                              /* how long each took, in ns */
+    unsigned                   phases:8;      /* that were gone through */
+    unsigned                   counted:1;
 
     unsigned                   proxied:1;     /* by a constant proxy_pass */
     unsigned                   search:1;      /* the query is in the body */
@@ -171,6 +211,7 @@ typedef struct {
     unsigned                   changed:1;     /* the body is not as it came */
     unsigned                   answered:1;
     unsigned                   as_is:1;       /* the upstream's error is ours */
+    unsigned                   let:1;         /* not refused, in log_only */
 } ngx_http_group_ctx_t;
 
 
@@ -191,6 +232,11 @@ ngx_http_group_ctx_t *ngx_http_group_create_ctx(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_group_match(ngx_http_request_t *r,
     ngx_http_group_ctx_t **ctx);
+
+
+/* what a principal needs for an operation; of ngx_str_t */
+ngx_array_t *ngx_http_group_required_scopes(ngx_http_group_loc_conf_t *glcf,
+    ngx_group_op_t *op);
 
 
 /* http/ngx_http_group_replay.c */
@@ -352,6 +398,49 @@ ngx_int_t ngx_http_group_fetch_start(ngx_http_request_t *r,
 void ngx_http_group_fetch_done(ngx_http_group_call_t *call);
 
 
+/* http/ngx_http_group_let.c */
+
+/* whether what ctx->error refuses goes through nevertheless: log_only */
+ngx_uint_t ngx_http_group_lets(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/*
+ * The way of such a request: to the upstream as it came, and back; NGX_DONE,
+ * for the PRECONTENT handler to return.
+ */
+ngx_int_t ngx_http_group_let(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+
+/* http/ngx_http_group_explain.c */
+
+/* makes ctx->explain.  This and the next three: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_explain_begin(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* keeps the canonical request: first before the hooks, then after them */
+ngx_int_t ngx_http_group_explain_request(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* keeps the calls of a round, and answers them, in place of an upstream */
+ngx_int_t ngx_http_group_explain_round(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* keeps that a group_default filled that field */
+ngx_int_t ngx_http_group_explain_filled(ngx_http_request_t *r,
+    ngx_str_t *field);
+
+/* a policy's "ran" */
+void ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran);
+
+/* whether what is to be answered is to be explained */
+ngx_uint_t ngx_http_group_explains(ngx_http_group_ctx_t *ctx);
+
+/* answers with the explanation; as ngx_http_group_respond() */
+ngx_int_t ngx_http_group_explain_respond(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
+
 /* http/ngx_http_group_respond.c */
 
 /*
@@ -361,7 +450,10 @@ void ngx_http_group_fetch_done(ngx_http_group_call_t *call);
 ngx_int_t ngx_http_group_respond(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 
-/* the same for ctx->error, which is logged */
+/*
+ * The same for ctx->error, which is logged.  NGX_DECLINED: ctx->let is set, and
+ * the request goes on.
+ */
 ngx_int_t ngx_http_group_refuse(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
@@ -385,15 +477,43 @@ ngx_chain_t *ngx_http_group_special_body(ngx_http_request_t *r,
 
 /* http/ngx_http_group_metrics.c */
 
-/* adds the zone of the counters.  NGX_OK or NGX_ERROR */
+/* a phase begins, and ends; one at a time.  Nothing where nothing is counted */
+void ngx_http_group_phase_begin(ngx_http_group_ctx_t *ctx);
+void ngx_http_group_phase_end(ngx_http_group_ctx_t *ctx,
+    ngx_http_group_phase_e phase);
+
+/* how it ended, with the times and what was lost; each request once */
+void ngx_http_group_count_request(ngx_http_group_ctx_t *ctx);
+
+/* an upstream call that is done; status 0: there was no answer */
+void ngx_http_group_count_call(ngx_http_group_ctx_t *ctx, ngx_uint_t status);
+
+void ngx_http_group_count_undo(ngx_http_group_ctx_t *ctx, ngx_uint_t failed);
+
+/* a policy's "ran" */
+void ngx_http_group_count_policy(void *data, ngx_group_policy_ran_t *ran);
+
+/* the LOG handler: counts who has not been counted */
+ngx_int_t ngx_http_group_metrics_log(ngx_http_request_t *r);
+
+
+/* http/ngx_http_group_metrics_rows.c */
+
+/* makes the counters of a location with dialects.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_metrics_location(ngx_conf_t *cf,
+    ngx_http_group_loc_conf_t *glcf);
+
+
+/* http/ngx_http_group_metrics_zone.c */
+
+/* adds the zone where they are.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_group_metrics_zone(ngx_conf_t *cf);
+
+
+/* http/ngx_http_group_metrics_text.c */
 
 /* the content handler of group_metrics */
 ngx_int_t ngx_http_group_metrics_handler(ngx_http_request_t *r);
-
-void ngx_http_group_count_request(ngx_http_request_t *r, ngx_uint_t outcome);
-void ngx_http_group_count_call(ngx_http_request_t *r);
-void ngx_http_group_count_undo(ngx_http_request_t *r, ngx_uint_t failed);
 
 
 /* http/ngx_http_group_variables.c */

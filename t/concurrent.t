@@ -44,7 +44,7 @@ my $id = $group->json->{id};
 
 my $ua = Mojo::UserAgent->new(max_connections => 0, request_timeout => 60,
     inactivity_timeout => 60);
-my $base = 'http://127.0.0.1:' . $t->port;
+my $base = 'http://127.0.0.1:' . $t->port($t->http2 ? 'http1' : undef);
 my %status;
 my @promises;
 

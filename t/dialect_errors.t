@@ -284,6 +284,8 @@ subtest 'what stands for a field' => sub {
         "is a function, $like");
     fields('the second one', 'field "name" {}, "b"', '', '[2]: ',
         "is a string, $like");
+    fields('the same twice', 'field "name" {}, field "name" {}', ':2',
+        '[2]: ', 'there is a field "name" already');
     op('in a query', query => '{ "a" }', "$OP.query[1]: ",
         "is a string, $like");
     op('in an answer', response => '{ "a" }', "$OP.response[1]: ",
@@ -424,6 +426,13 @@ subtest 'nesting' => sub {
             . ' f = field "a" { from = ".", type = "object", fields = { f } }'
             . " end\n" . dialect(fields => 'f'), ":2$OP.request[1].fields",
         'nested too deeply');
+
+    for my $items ('{ f }', 'f') {
+        fails("items that hold themselves: $items",
+            'local f = field "a" { type = "array", from = "ext.x.a" } '
+                . "f.items = $items\n" . dialect(fields => 'f'),
+            ":1$OP.request[1].items", 'nested too deeply');
+    }
 
     my $body = '"x"';
     $body = "{ a = $body }" for 1 .. 150;

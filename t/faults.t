@@ -753,6 +753,9 @@ subtest 'bytes after an answer are not a part of it' => sub {
 };
 
 subtest 'what is not the API is 502' => sub {
+    my $why = 'the upstream serves one connection after another';
+    Test::Gateway->not_in(reload => $why, workers => $why);
+
     my @faults = qw(html html_as_api wrong_type other_format gzip
         unknown_encoding empty blank array null half_text trailing latin1
         twice types missing deep doctype no_content partial not_modified
@@ -829,6 +832,9 @@ subtest 'an upstream\'s own headers are not passed on' => sub {
 };
 
 subtest 'a connection to the upstream is kept when it can be' => sub {
+    my $why = 'each worker keeps its own';
+    Test::Gateway->not_in(reload => $why, workers => $why);
+
     my $pair = $more{kept};
 
     # all of these were read to their end

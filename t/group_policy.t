@@ -296,6 +296,34 @@ $at{present} = names('table.concat({string.format("%s", 1), ("a"):upper(),'
     . ' ("x-1"):match("%d"), math.floor(1.5), type(os.time()),'
     . ' bit.bor(1, 2), select("#", 1, 2), tostring(null)}, " ")');
 
+# nested tables are made when a hook asks for them, which it shall not notice
+my %nested = (
+    pairs    => ['local n = {} for k, v in pairs(ctx.group) do'
+        . ' n[#n + 1] = k .. ":" .. type(v) end table.sort(n)'
+        . ' ctx.group.description = table.concat(n, " ")'],
+    next     => ['local n, k = {}, next(ctx.group) while k do n[#n + 1] = k'
+        . ' k = next(ctx.group, k) end table.sort(n)'
+        . ' ctx.group.description = table.concat(n, " ")'],
+    removed  => ['ctx.group.members = nil'],
+    replaced => ['ctx.group.members = {{id = "other"}}'],
+    moved    => ['ctx.group.admins = ctx.group.members'
+        . ' ctx.group.members = {{id = "new"}}'],
+    moved_up => ['local g = ctx.group ctx.group = {name = g.name,'
+        . ' email = g.email, admins = g.members, members = g.admins}'],
+    whole    => ['local g = ctx.group ctx.group = nil ctx.group = g'],
+    one      => ['ctx.group.members[1].id = "changed"'],
+    kept     => ['kept = ctx.group', 'ctx.group.description ='
+        . ' kept.members[1].id .. #kept.admins .. ctx.group.members[1].id'],
+    kept_read => ['kept = ctx.group.members',
+        'ctx.group.description = kept[1].id'],
+    kept_used => ['kept = ctx.group', 'ctx.group.members = kept.members'
+        . ' ctx.group.admins = {}'],
+    metatable => ['setmetatable(ctx.group, {})'],
+    get_metatable => ['ctx.group.description = getmetatable(ctx.group)'],
+);
+$at{"nested_$_"} = at('vinyldns', 'vinyldns', request => $nested{$_}[0],
+    response => $nested{$_}[1]) for keys %nested;
+
 $at{log} = signalwire(request => <<'END');
     for _, level in ipairs({"error", "warn", "notice", "info"}) do
         ctx:log(level, "says " .. level)
@@ -613,6 +641,61 @@ subtest 'response hooks' => sub {
     $u->answer([404, [], {error => 'Not Found'}]);
     $r = $t->get("$at{broken_answer}/number_groups/$UUID");
     is($r->status, 404, 'an error of the upstream has no hooks');
+};
+
+subtest 'tables in the group' => sub {
+    my %group = (name => 'g', email => 'a\@test.com',
+        members => [{id => 'm1'}, {id => 'm2'}], admins => [{id => 'a1'}]);
+    my $nested = sub {
+        my ($name) = @_;
+        $u->clear;
+        my $r = $t->post($at{"nested_$name"} . '/groups', json => {%group});
+        my $got = $u->last;
+        return ($r, $got && $got->json);
+    };
+    my $ids = sub { return join ' ', map { $_->{id} } @{$_[0]} };
+
+    my (undef, $got) = $nested->('pairs');
+    is($got->{description}, 'admins:table email:string members:table'
+        . ' name:string', 'pairs sees them');
+    is_deeply($got->{members}, $group{members}, 'and leaves them');
+    (undef, $got) = $nested->('next');
+    is($got->{description}, 'admins email members name', 'and so does next');
+
+    (my $r, $got) = $nested->('removed');
+    is($r->status, 400, 'one that was not read is removed');
+    like($r->body, qr/members/i, 'which is missing then');
+    is($got, undef, 'nothing is sent');
+    (undef, $got) = $nested->('replaced');
+    is($ids->($got->{members}), 'other', 'or replaced');
+    is($ids->($got->{admins}), 'a1', 'and the other one stays');
+
+    (undef, $got) = $nested->('moved');
+    is($ids->($got->{admins}), 'm1 m2', 'one that is moved');
+    is($ids->($got->{members}), 'new', 'leaves its place');
+    (undef, $got) = $nested->('moved_up');
+    is($ids->($got->{admins}) . ' ' . $ids->($got->{members}), 'm1 m2 a1',
+        'into another table');
+    (undef, $got) = $nested->('whole');
+    is_deeply($got, \%group, 'the whole group is put back');
+    (undef, $got) = $nested->('one');
+    is($ids->($got->{members}), 'changed m2', 'one is changed');
+
+    ($r) = $nested->('kept');
+    is($r->json->{description}, 'm11m', 'read by the response hook at first')
+        or diag($r->body);
+    ($r) = $nested->('kept_read');
+    is($r->json->{description}, 'm1', 'or kept for it');
+    ($r) = $nested->('kept_used');
+    is($ids->($r->json->{members}), 'm1 m2', 'or put into the answer');
+    is_deeply($r->json->{admins}, [], 'beside what is empty');
+
+    $t->mark;
+    ($r) = $nested->('metatable');
+    is($r->status, 500, 'a metatable cannot be set');
+    $t->like_log(qr/cannot change a protected metatable/, 'log');
+    (undef, $got) = $nested->('get_metatable');
+    is($got->{description}, 'locked', 'nor be had');
 };
 
 subtest 'requests that are refused have no hooks' => sub {

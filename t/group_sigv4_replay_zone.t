@@ -427,7 +427,8 @@ subtest 'the directive' => sub {
         server => 'group_sigv4_replay_zone a 1m;',
     }, qr/zone "a" is already declared for a different use/,
         'somebody else\'s');
-    $t->config_fails("group_dialect vinyldns; group_sigv4_replay_zone $_ 64k;",
+    $t->config_fails("group_dialect vinyldns; group_sigv4_replay_zone $_ 64k;"
+        . ' location /metrics { group_metrics; }',
         qr/zone "$_" is already declared for a different use/, $_)
         for qw(group_locks group_metrics);
 

@@ -12,6 +12,7 @@ use Time::HiRes qw(sleep time);
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_decode);
+use Test::Gateway::Prometheus;
 use Test::Gateway::Vendors qw(
     collection gateway_server group_body item path_segment sign_in
 );
@@ -72,7 +73,8 @@ sub calls {
 sub metric {
     my ($name) = @_;
     my $r = $t->request(uri => '/', headers => [Host => 'metrics']);
-    return $r->body =~ /^nginx_group_\Q$name\E (\d+)$/m ? $1 : undef;
+    return Test::Gateway::Prometheus->parse($r->body)
+        ->sum("nginx_group_$name");
 }
 
 sub make {

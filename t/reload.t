@@ -289,9 +289,8 @@ sub rss {
 }
 
 subtest 'memory' => sub {
-    plan skip_all => 'valgrind has its own' if $SLOW;
-    plan skip_all => 'a sanitizer keeps what is freed'
-        if $ENV{TEST_GROUP_ASAN};
+    my $why = 'what is freed is kept';
+    Test::Gateway->not_in(valgrind => $why, asan => $why);
     plan skip_all => 'no /proc' if !-r "/proc/$$/status";
 
     # one worker, so that all is done by it

@@ -681,7 +681,7 @@ subtest 'a search by POST' => sub {
 for my $u (@upstreams) {
     subtest "SCIM of $u as an upstream" => sub {
         # nginx itself speaks HTTP/1 to the gateway behind it
-        plan skip_all => 'the gateway listens for HTTP/2' if $t->http2;
+        Test::Gateway->not_in(http2 => 'the gateway behind takes HTTP/2 only');
 
         $emulator{$u}->reset;
         my $m = "$upstream{$u}{members}[0]";

@@ -8,6 +8,9 @@
 # --check runs the lines that are otherwise printed to be copied, says which
 # of them did not give what they should, and ends.
 #
+# From the Debian package, without a clone: the installed module and dialects,
+# and a directory "quickstart" in the current one.
+#
 # Environment: QUICKSTART_VENDOR_PORT (first of the vendors' ports, 9101),
 # QUICKSTART_GATEWAY_PORT (first of the gateway's ports, 9201),
 # TEST_NGINX_BINARY, TEST_NGINX_MODULE.
@@ -30,8 +33,14 @@ my @CLIENTS = (@VENDORS, 'scim');
 
 my $here = $FindBin::Bin;
 my $root = abs_path("$here/../..");
-my $dir  = "$root/build/quickstart";
 my $check;
+
+# a clone, or the documentation of the package
+my ($dir, $dialects, $built) = -d "$root/lua/dialects"
+    ? ("$root/build/quickstart", "$root/lua/dialects",
+        "$root/build/ngx_http_group_module.so")
+    : ('quickstart', '/usr/share/nginx/lua/group/dialects',
+        '/usr/lib/nginx/modules/ngx_http_group_module.so');
 
 GetOptions('dir=s' => \$dir, 'check' => \$check)
     or die "usage: run.pl [--dir DIR] [--check]\n";
@@ -105,8 +114,7 @@ END {
 }
 
 my $nginx  = find_nginx();
-my $module = $ENV{TEST_NGINX_MODULE}
-    // "$root/build/ngx_http_group_module.so";
+my $module = $ENV{TEST_NGINX_MODULE} // $built;
 -f $module or die "quickstart: no $module; run make first\n";
 
 require_free($vendor{$_}, 'QUICKSTART_VENDOR_PORT') for @VENDORS;
@@ -167,7 +175,7 @@ sub require_free {
 sub write_conf {
     my %value = (
         MODULE   => abs_path($module),
-        DIALECTS => "$root/lua/dialects",
+        DIALECTS => $dialects,
 
         # as root, nginx's workers would not be allowed to use its files
         USER => $> == 0 ? 'user root root;' : '',

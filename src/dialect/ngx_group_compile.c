@@ -122,6 +122,7 @@ ngx_group_compile(ngx_group_compile_t *c)
 
     flag = 0;
     form = NGX_GROUP_FORMAT_JSON;
+    ngx_str_set(&d->base_path, "");
 
     if (ngx_group_compile_string(c, "media_type", &d->media_type) != NGX_OK
         || ngx_group_compile_strings(c, "accept", &d->accept) != NGX_OK

@@ -10,6 +10,8 @@ static ngx_int_t ngx_group_compile_field(ngx_group_compile_t *c,
     ngx_group_of_e of, ngx_group_format_e format, ngx_group_field_t *field);
 static ngx_int_t ngx_group_compile_from(ngx_group_compile_t *c,
     ngx_group_of_e of, ngx_group_field_t *field, ngx_group_of_e *inner);
+static ngx_uint_t ngx_group_compile_again(ngx_array_t *fields,
+    ngx_group_field_t *field);
 static ngx_int_t ngx_group_compile_preset(ngx_group_compile_t *c,
     ngx_group_field_t *field);
 static ngx_int_t ngx_group_compile_typed(ngx_group_compile_t *c,
@@ -151,6 +153,12 @@ ngx_group_compile_fields(ngx_group_compile_t *c, void *data)
             return NGX_ERROR;
         }
 
+        if (ngx_group_compile_again(shape->fields, field)) {
+            return ngx_group_compile_error(c, NULL,
+                                           "there is a field \"%V\" already",
+                                           &field->name);
+        }
+
         lua_pop(c->lua, 1);
 
         c->len = len;
@@ -158,6 +166,27 @@ ngx_group_compile_fields(ngx_group_compile_t *c, void *data)
     }
 
     return NGX_OK;
+}
+
+
+/* one that is only read and one that is only written do not meet */
+
+static ngx_uint_t
+ngx_group_compile_again(ngx_array_t *fields, ngx_group_field_t *field)
+{
+    ngx_group_field_t  *other;
+
+    for (other = fields->elts; other < field; other++) {
+
+        if (ngx_group_str_eq(&other->name, &field->name)
+            && !(other->read_only && field->write_only)
+            && !(other->write_only && field->read_only))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -300,7 +329,15 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
                        "is missing, expected a field, or a list of fields");
     }
 
+    /* a table may hold itself */
+
+    if (c->depth == NGX_GROUP_COMPILE_DEPTH) {
+        return ngx_group_compile_error(c, "items", "is nested too deeply");
+    }
+
     len = ngx_group_compile_enter(c, "items", 0);
+    c->depth++;
+
     lua_getfield(c->lua, -1, NGX_GROUP_LUA_FIELD);
 
     if (lua_isnil(c->lua, -1)) {
@@ -327,6 +364,7 @@ ngx_group_compile_field(ngx_group_compile_t *c, ngx_group_of_e of,
 
     lua_pop(c->lua, 1);
     c->len = len;
+    c->depth--;
 
     return NGX_OK;
 }

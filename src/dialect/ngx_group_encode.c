@@ -484,7 +484,9 @@ ngx_group_encode_id(ngx_group_translation_t *t, ngx_group_field_t *field,
 
     *id = bare;
 
-    if (field->ref) {
+    /* of no id there is no URL: it would be another text when it comes back */
+
+    if (field->ref && id->len) {
         return ngx_group_encode_ref(t, field->ref, &owner, id);
     }
 

@@ -281,11 +281,18 @@ ngx_group_field_check(ngx_group_translation_t *t, ngx_group_at_t *at,
                                                         : "query";
     }
 
-    /* numbers are told as they were written, a text may be anything */
+    /*
+     * Numbers are told as they were written, a text may be anything.  In a
+     * query it is told, too; but a hook may have left what is no text at all.
+     */
 
-    rc = ngx_group_field_refuse(t, at, field, code, limit,
-                                (t->query || value->type == NGX_GROUP_NUMBER)
-                                ? text : NULL);
+    if (value->type != NGX_GROUP_NUMBER
+        && !(t->query && value->type == NGX_GROUP_STRING))
+    {
+        text = NULL;
+    }
+
+    rc = ngx_group_field_refuse(t, at, field, code, limit, text);
 
     return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
 }

@@ -40,10 +40,14 @@ ngx_http_group_access_handler(ngx_http_request_t *r)
         if (rc == NGX_OK && glcf->dialect->query_first && ctx->op
             && !ctx->search)
         {
+            ngx_http_group_phase_begin(ctx);
             rc = ngx_http_group_decode_query(r, ctx);
+            ngx_http_group_phase_end(ctx, NGX_HTTP_GROUP_PHASE_DECODE);
         }
 
-        if (rc != NGX_OK) {
+        /* an explanation is for who may ask, which is not known yet */
+
+        if (rc != NGX_OK && (rc == NGX_ERROR || !glcf->explain)) {
             goto failed;
         }
     }
@@ -70,11 +74,19 @@ ngx_http_group_access_handler(ngx_http_request_t *r)
         }
     }
 
+    ngx_http_group_phase_begin(ctx);
+
     rc = ngx_http_group_authenticate(r, glcf, ctx);
 
-    if (rc == NGX_OK && ctx->op) {
+    if (rc == NGX_OK && ctx->op && ctx->error.outcome == NGX_GROUP_DONE) {
         rc = ngx_http_group_authorize(r, glcf, ctx);
+
+        if (rc == NGX_DECLINED && glcf->explain) {
+            rc = NGX_OK;
+        }
     }
+
+    ngx_http_group_phase_end(ctx, NGX_HTTP_GROUP_PHASE_AUTH);
 
     if (rc == NGX_OK) {
         return NGX_DECLINED;
@@ -106,6 +118,7 @@ ngx_http_group_create_ctx(ngx_http_request_t *r)
 
     ctx->client.dialect = glcf->dialect;
     ctx->upstream.dialect = glcf->upstream_dialect;
+    ctx->metrics = glcf->explain ? NULL : glcf->metrics;
 
     ngx_http_set_ctx(r, ctx, ngx_http_group_module);
 
@@ -449,23 +462,11 @@ static ngx_int_t
 ngx_http_group_authorize(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx)
 {
-    ngx_str_t                missing;
-    ngx_uint_t               i;
-    ngx_array_t             *scopes;
-    ngx_group_value_t       *owner;
-    ngx_http_group_scope_t  *scope;
+    ngx_str_t           missing;
+    ngx_array_t        *scopes;
+    ngx_group_value_t  *owner;
 
-    scopes = &ctx->op->scopes;
-
-    if (glcf->scopes) {
-        scope = glcf->scopes->elts;
-
-        for (i = 0; i < glcf->scopes->nelts; i++) {
-            if (scope[i].operation == ctx->op->operation) {
-                scopes = &scope[i].scopes;
-            }
-        }
-    }
+    scopes = ngx_http_group_required_scopes(glcf, ctx->op);
 
     if (ngx_group_auth_scopes(ctx->principal, scopes, &missing) != NGX_OK) {
         ngx_group_error_set(&ctx->error, NGX_GROUP_FORBIDDEN, "scope",
@@ -486,4 +487,28 @@ ngx_http_group_authorize(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+ngx_array_t *
+ngx_http_group_required_scopes(ngx_http_group_loc_conf_t *glcf,
+    ngx_group_op_t *op)
+{
+    ngx_uint_t               i;
+    ngx_array_t             *scopes;
+    ngx_http_group_scope_t  *scope;
+
+    scopes = &op->scopes;
+
+    if (glcf->scopes) {
+        scope = glcf->scopes->elts;
+
+        for (i = 0; i < glcf->scopes->nelts; i++) {
+            if (scope[i].operation == op->operation) {
+                scopes = &scope[i].scopes;
+            }
+        }
+    }
+
+    return scopes;
 }

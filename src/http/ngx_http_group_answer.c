@@ -14,7 +14,7 @@ static void ngx_http_group_unset_path(ngx_group_value_t *value,
     ngx_str_t *path);
 static ngx_int_t ngx_http_group_page(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *list);
-
+static void ngx_http_group_page_path(ngx_http_request_t *r, ngx_str_t *path);
 static ngx_int_t ngx_http_group_next_link(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_str_t *name, ngx_group_value_t *next,
     ngx_str_t *link);
@@ -206,7 +206,7 @@ static ngx_int_t
 ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_group_value_t *list)
 {
-    ngx_str_t           key, text;
+    ngx_str_t           key, path, text;
     ngx_uint_t          i;
     ngx_array_t        *query;
     ngx_group_field_t  *field;
@@ -254,7 +254,9 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     ngx_group_value_set(list, &link_self, value);
 
-    value = ngx_group_value_string(r->pool, &r->uri);
+    ngx_http_group_page_path(r, &path);
+
+    value = ngx_group_value_string(r->pool, &path);
     if (value == NULL) {
         return NGX_ERROR;
     }
@@ -293,6 +295,22 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 }
 
 
+/* the path as the client wrote it, whatever "rewrite" made of it since */
+
+static void
+ngx_http_group_page_path(ngx_http_request_t *r, ngx_str_t *path)
+{
+    u_char  *p;
+
+    *path = r->unparsed_uri;
+
+    p = ngx_strlchr(path->data, path->data + path->len, '?');
+    if (p) {
+        path->len = p - path->data;
+    }
+}
+
+
 /* the same question with the token of the next page */
 
 static ngx_int_t
@@ -300,7 +318,7 @@ ngx_http_group_next_link(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_str_t *name, ngx_group_value_t *next, ngx_str_t *link)
 {
     u_char             *p;
-    ngx_str_t           args, key;
+    ngx_str_t           args, key, path;
     ngx_uint_t          i;
     ngx_group_field_t  *field;
     ngx_group_value_t  *query, *token;
@@ -328,13 +346,15 @@ ngx_http_group_next_link(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(r->pool, r->uri.len + 1 + args.len);
+    ngx_http_group_page_path(r, &path);
+
+    p = ngx_pnalloc(r->pool, path.len + 1 + args.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     link->data = p;
-    link->len = ngx_sprintf(p, "%V?%V", &r->uri, &args) - p;
+    link->len = ngx_sprintf(p, "%V?%V", &path, &args) - p;
 
     return NGX_OK;
 }

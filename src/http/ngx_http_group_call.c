@@ -23,7 +23,8 @@ static ngx_int_t ngx_http_group_call_hops(ngx_http_request_t *r,
     ngx_array_t *hops);
 static ngx_uint_t ngx_http_group_call_drops(ngx_table_elt_t *h,
     ngx_array_t *hops);
-static ngx_uint_t ngx_http_group_call_keeps(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_group_call_keeps(ngx_http_group_call_t *call,
+    ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_group_call_begins(ngx_table_elt_t *h,
     ngx_str_t *name);
 static ngx_table_elt_t *ngx_http_group_call_header(ngx_http_request_t *sr,
@@ -115,8 +116,6 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
                    call->body.len);
 
     call->request = r;
-
-    ngx_http_group_count_call(r);
 
     ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
     if (ps == NULL) {
@@ -222,6 +221,10 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     r = call->request;
 
+    ngx_http_group_count_call(ngx_http_get_module_ctx(r,
+                                                      ngx_http_group_module),
+                              call->status);
+
     /* $upstream_addr and the like are the client's request's in a log */
 
     if (sr->upstream_states && sr->upstream_states->nelts) {
@@ -311,7 +314,7 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
 
         if (r->headers_in.host != &h[i]
             && (ngx_http_group_call_drops(&h[i], &hops)
-                || (call->fetch && !ngx_http_group_call_keeps(&h[i]))))
+                || (call->fetch && !ngx_http_group_call_keeps(call, &h[i]))))
         {
             continue;
         }
@@ -322,6 +325,11 @@ ngx_http_group_call_headers(ngx_http_request_t *sr,
         }
 
         *to = h[i];
+
+#if (nginx_version >= 1023000)
+        /* the next of the same name is in the client's list */
+        to->next = NULL;
+#endif
 
         if (r->headers_in.host == &h[i]) {
             sr->headers_in.host = to;
@@ -460,9 +468,23 @@ ngx_http_group_call_drops(ngx_table_elt_t *h, ngx_array_t *hops)
 
 
 static ngx_uint_t
-ngx_http_group_call_keeps(ngx_table_elt_t *h)
+ngx_http_group_call_keeps(ngx_http_group_call_t *call, ngx_table_elt_t *h)
 {
-    ngx_str_t  *name;
+    ngx_str_t           *name;
+    ngx_uint_t           i;
+    ngx_group_header_t  *own;
+
+    /* the hook's own takes the place of the client's */
+
+    own = call->headers ? call->headers->elts : NULL;
+
+    for (i = 0; own && i < call->headers->nelts; i++) {
+        if (h->key.len == own[i].name.len
+            && ngx_strncasecmp(h->key.data, own[i].name.data, h->key.len) == 0)
+        {
+            return 0;
+        }
+    }
 
     for (name = ngx_http_group_kept; name->len; name++) {
         if (h->key.len == name->len && ngx_http_group_call_begins(h, name)) {

@@ -77,7 +77,21 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         rc = ngx_http_group_match(r, &ctx);
 
-        if (rc != NGX_OK) {
+        if (rc != NGX_OK && (rc == NGX_ERROR || !glcf->explain)) {
+            goto failed;
+        }
+    }
+
+    if (glcf->explain && ctx->explain == NULL) {
+
+        if (ngx_http_group_explain_begin(r, ctx) != NGX_OK) {
+            return ngx_http_group_fail(r);
+        }
+
+        /* what was found before is told where everybody was asked */
+
+        if (ctx->error.outcome != NGX_GROUP_DONE) {
+            rc = NGX_DECLINED;
             goto failed;
         }
     }
@@ -97,6 +111,10 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         }
 
         ctx->waiting = 0;
+    }
+
+    if (ctx->let) {
+        return ngx_http_group_let(r, ctx);
     }
 
     if (ctx->document) {
@@ -142,9 +160,19 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
     case NGX_HTTP_GROUP_PREPARE:
 
+        ngx_http_group_phase_begin(ctx);
+
         rc = ngx_http_group_decode_request(r, ctx);
 
+        ngx_http_group_phase_end(ctx, NGX_HTTP_GROUP_PHASE_DECODE);
+
         if (rc != NGX_OK) {
+            break;
+        }
+
+        if (ctx->explain && ngx_http_group_explain_request(r, ctx) != NGX_OK)
+        {
+            rc = NGX_ERROR;
             break;
         }
 
@@ -157,6 +185,12 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         rc = glcf->policies ? ngx_http_group_policy_request(r, ctx) : NGX_OK;
 
         if (rc != NGX_OK) {
+            break;
+        }
+
+        if (ctx->explain && ngx_http_group_explain_request(r, ctx) != NGX_OK)
+        {
+            rc = NGX_ERROR;
             break;
         }
 
@@ -178,7 +212,8 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
     case NGX_HTTP_GROUP_LOCK:
 
-        rc = ctx->plan->serial ? ngx_http_group_lock(r, ctx) : NGX_OK;
+        rc = (ctx->plan->serial && ctx->explain == NULL)
+             ? ngx_http_group_lock(r, ctx) : NGX_OK;
 
         if (rc == NGX_AGAIN) {
             ctx->waiting = 1;
@@ -191,6 +226,8 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 
         ctx->state = NGX_HTTP_GROUP_CALL;
         ctx->started = ngx_current_msec;
+        ngx_http_group_phase_begin(ctx);
+
         rc = ngx_http_group_go_on(r, ctx);
 
         break;
@@ -218,6 +255,10 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         return NGX_DONE;
     }
 
+    if (ctx->state == NGX_HTTP_GROUP_CALL) {
+        ngx_http_group_phase_end(ctx, NGX_HTTP_GROUP_PHASE_UPSTREAM);
+    }
+
     ngx_http_group_unlock(r, ctx);
 
     if (rc == NGX_OK) {
@@ -235,7 +276,9 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
 failed:
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_group_refuse(r, ctx);
+        rc = ngx_http_group_refuse(r, ctx);
+
+        return (rc == NGX_DECLINED) ? ngx_http_group_let(r, ctx) : rc;
     }
 
     return ngx_http_group_fail(r);
@@ -287,6 +330,10 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
                 continue;
             }
 
+            if (ctx->explain) {
+                continue;
+            }
+
             call = step[i]->call;
             call->pending = &ctx->pending;
             ctx->pending++;
@@ -298,6 +345,10 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
             if (ngx_http_group_call_start(r, call) != NGX_OK) {
                 return NGX_ERROR;
             }
+        }
+
+        if (ctx->explain && ngx_http_group_explain_round(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
         }
 
         if (ctx->pending) {
@@ -318,7 +369,7 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
                       && ctx->call->status != NGX_HTTP_UNAUTHORIZED);
 
         if (plan->undoing) {
-            ngx_http_group_count_undo(r, plan->orphan.len != 0);
+            ngx_http_group_count_undo(ctx, plan->orphan.len != 0);
         }
 
         if (plan->orphan.len) {
@@ -367,6 +418,14 @@ ngx_http_group_finish(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     rc = NGX_OK;
 
+    /* there is no answer that a hook could look at */
+
+    if (ctx->explain) {
+        ngx_memzero(answer, sizeof(ngx_group_answer_t));
+        answer->status = ctx->op->status;
+        return NGX_OK;
+    }
+
     if (ctx->state != NGX_HTTP_GROUP_ANSWER) {
         rc = ngx_http_group_complete(r, ctx, ctx->plan->result);
     }
@@ -376,7 +435,9 @@ ngx_http_group_finish(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     if (rc == NGX_OK) {
+        ngx_http_group_phase_begin(ctx);
         rc = ngx_http_group_encode_answer(r, ctx, answer);
+        ngx_http_group_phase_end(ctx, NGX_HTTP_GROUP_PHASE_ENCODE);
     }
 
     return rc;
@@ -438,10 +499,12 @@ ngx_http_group_policy_request(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_group_policy_begin(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
-    ngx_uint_t                  member;
-    ngx_group_policy_ctx_t     *pc;
-    ngx_http_group_loc_conf_t  *glcf;
+    ngx_uint_t                   member;
+    ngx_group_policy_ctx_t      *pc;
+    ngx_http_group_loc_conf_t   *glcf;
+    ngx_http_group_main_conf_t  *gmcf;
 
+    gmcf = ngx_http_get_module_main_conf(r, ngx_http_group_module);
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
     pc = ngx_pcalloc(r->pool, sizeof(ngx_group_policy_ctx_t));
@@ -463,6 +526,9 @@ ngx_http_group_policy_begin(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     pc->query = ctx->query;
     pc->var = ngx_http_group_policy_var;
     pc->data = r;
+    pc->ran = ctx->explain ? ngx_http_group_explain_ran
+              : ctx->metrics ? ngx_http_group_count_policy : NULL;
+    pc->zones = gmcf->shared;
     pc->timeout = glcf->policy_timeout;
     pc->memory = glcf->policy_memory;
 

@@ -95,7 +95,7 @@ ngx_http_group_fetch_done(ngx_http_group_call_t *call)
         ngx_del_timer(&call->timer);
     }
 
-    /* what nginx answers itself has a status and no page */
+    /* what nginx answers itself has a status and no page, or no body */
 
     fetch->status = call->status;
 
@@ -105,7 +105,11 @@ ngx_http_group_fetch_done(ngx_http_group_call_t *call)
     } else if (call->too_large) {
         fetch->failed = "too large";
 
-    } else if (call->status == 0 || !call->complete) {
+    } else if (call->status == 0
+               || (!call->complete
+                   && (call->upstream || call->rc != NGX_OK
+                       || call->answer.len)))
+    {
         fetch->failed = "incomplete";
 
     } else {

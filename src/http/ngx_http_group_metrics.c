@@ -1,211 +1,262 @@
 
 /*
- * Counters of all workers, in Prometheus' text format.  They live in shared
- * memory and outlive a reload.  Labels have values that we know beforehand,
- * never a client's.
+ * What is counted, for group_metrics.  Where no location has that nothing is
+ * counted, and no clock is asked.
  */
 
 
 #include "ngx_http_group_module.h"
+#include "ngx_http_group_metrics.h"
+#include <time.h>
 
 
-#define NGX_HTTP_GROUP_METRICS_ZONE  65536
+static uint64_t ngx_http_group_metrics_now(void);
+static void ngx_http_group_metrics_observe(ngx_atomic_t *histogram,
+    uint64_t time);
+static void ngx_http_group_metrics_count_lost(
+    ngx_http_group_metrics_t *metrics, ngx_array_t *lost);
 
 
-/* "nginx_group_..._total", a label, and a counter; and what is written once */
-#define NGX_HTTP_GROUP_METRICS_LINE  256
-
-
-struct ngx_http_group_metrics_s {
-    ngx_atomic_t  requests[NGX_GROUP_OUTCOMES];
-    ngx_atomic_t  calls;
-    ngx_atomic_t  undos;
-    ngx_atomic_t  undo_failures;
+ngx_str_t  ngx_http_group_metrics_phases[] = {
+    ngx_string("auth"),
+    ngx_string("decode"),
+    ngx_string("policy"),
+    ngx_string("upstream"),
+    ngx_string("encode")
 };
 
 
-static ngx_int_t ngx_http_group_metrics_init(ngx_shm_zone_t *zone,
-    void *data);
-static ngx_http_group_metrics_t *ngx_http_group_metrics(
-    ngx_http_request_t *r);
-static u_char *ngx_http_group_metrics_counter(u_char *p, u_char *last,
-    char *name, char *help, ngx_atomic_t value);
+/* in nanoseconds: what we do takes microseconds, an upstream up to seconds */
+
+uint64_t  ngx_http_group_metrics_bounds[NGX_HTTP_GROUP_BUCKETS] = {
+    10000, 50000, 100000, 500000,
+    1000000, 5000000, 10000000, 50000000, 100000000, 500000000,
+    1000000000, 5000000000, 10000000000,
+    (uint64_t) -1
+};
 
 
-static ngx_str_t  ngx_http_group_metrics_name = ngx_string("group_metrics");
-
-
-ngx_int_t
-ngx_http_group_metrics_zone(ngx_conf_t *cf)
+static uint64_t
+ngx_http_group_metrics_now(void)
 {
-    ngx_http_group_main_conf_t  *gmcf;
+    struct timespec  ts;
 
-    gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
 
-    gmcf->metrics = ngx_shared_memory_add(cf, &ngx_http_group_metrics_name,
-                                          NGX_HTTP_GROUP_METRICS_ZONE,
-                                          &ngx_http_group_module);
-    if (gmcf->metrics == NULL) {
-        return NGX_ERROR;
-    }
-
-    gmcf->metrics->init = ngx_http_group_metrics_init;
-
-    return NGX_OK;
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 
-static ngx_int_t
-ngx_http_group_metrics_init(ngx_shm_zone_t *zone, void *data)
+void
+ngx_http_group_phase_begin(ngx_http_group_ctx_t *ctx)
 {
-    ngx_slab_pool_t  *pool;
+    if (ctx->metrics) {
+        ctx->clock = ngx_http_group_metrics_now();
+    }
+}
 
-    if (data) {
-        zone->data = data;
+
+void
+ngx_http_group_phase_end(ngx_http_group_ctx_t *ctx,
+    ngx_http_group_phase_e phase)
+{
+    if (ctx->metrics) {
+        ctx->times[phase] += ngx_http_group_metrics_now() - ctx->clock;
+        ctx->phases |= 1 << phase;
+    }
+}
+
+
+void
+ngx_http_group_count_request(ngx_http_group_ctx_t *ctx)
+{
+    ngx_uint_t                 i, n;
+    ngx_atomic_t              *values;
+    ngx_http_group_row_t      *row;
+    ngx_http_group_metrics_t  *metrics;
+
+    metrics = ctx->metrics;
+
+    if (metrics == NULL || ctx->counted) {
+        return;
+    }
+
+    ctx->counted = 1;
+
+    n = ctx->document ? NGX_HTTP_GROUP_DOCUMENT
+                      : ctx->op ? ctx->op->operation : NGX_HTTP_GROUP_UNKNOWN;
+
+    row = metrics->operations[n];
+
+    if (row == NULL) {
+        row = metrics->operations[NGX_HTTP_GROUP_UNKNOWN];
+    }
+
+    n = (ctx->state == NGX_HTTP_GROUP_FINISHED) ? ctx->error.outcome
+                                                : NGX_HTTP_GROUP_NO_OUTCOME;
+
+    (void) ngx_atomic_fetch_add(&row->values[n], 1);
+
+    if (ctx->let) {
+        (void) ngx_atomic_fetch_add(
+                            &row->values[NGX_HTTP_GROUP_OPERATION_LET], 1);
+    }
+
+    if (ctx->run) {
+        ctx->times[NGX_HTTP_GROUP_PHASE_POLICY] =
+                          (uint64_t) ngx_group_policy_time(ctx->run) * 1000;
+        ctx->phases |= 1 << NGX_HTTP_GROUP_PHASE_POLICY;
+    }
+
+    values = metrics->pair->values;
+
+    for (i = 0; i < NGX_HTTP_GROUP_PHASES; i++) {
+        if (ctx->phases & (1 << i)) {
+            ngx_http_group_metrics_observe(
+                                      &values[i * NGX_HTTP_GROUP_HISTOGRAM],
+                                      ctx->times[i]);
+        }
+    }
+
+    if (ctx->lost.nelts) {
+        ngx_http_group_metrics_count_lost(metrics, &ctx->lost);
+    }
+}
+
+
+static void
+ngx_http_group_metrics_observe(ngx_atomic_t *histogram, uint64_t time)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; time > ngx_http_group_metrics_bounds[i]; i++) { /* void */ }
+
+    (void) ngx_atomic_fetch_add(&histogram[i], 1);
+    (void) ngx_atomic_fetch_add(&histogram[NGX_HTTP_GROUP_BUCKETS],
+                                (ngx_atomic_int_t) time);
+}
+
+
+static void
+ngx_http_group_metrics_count_lost(ngx_http_group_metrics_t *metrics,
+    ngx_array_t *lost)
+{
+    ngx_str_t              *name;
+    ngx_uint_t              i, n;
+    ngx_http_group_lost_t  *field;
+
+    name = lost->elts;
+    field = metrics->lost.elts;
+
+    for (i = 0; i < lost->nelts; i++) {
+
+        for (n = 0; n < metrics->lost.nelts - 1; n++) {
+            if (ngx_group_str_eq(&field[n].field, &name[i])) {
+                break;
+            }
+        }
+
+        (void) ngx_atomic_fetch_add(&field[n].row->values[0], 1);
+    }
+}
+
+
+void
+ngx_http_group_count_call(ngx_http_group_ctx_t *ctx, ngx_uint_t status)
+{
+    ngx_uint_t  n;
+
+    if (ctx == NULL || ctx->metrics == NULL) {
+        return;
+    }
+
+    n = (status >= 200 && status < 600) ? status / 100 - 1 : 0;
+
+    (void) ngx_atomic_fetch_add(
+                 &ctx->metrics->pair->values[NGX_HTTP_GROUP_PAIR_CALLS + n],
+                 1);
+}
+
+
+void
+ngx_http_group_count_undo(ngx_http_group_ctx_t *ctx, ngx_uint_t failed)
+{
+    ngx_atomic_t  *values;
+
+    if (ctx->metrics == NULL) {
+        return;
+    }
+
+    values = ctx->metrics->pair->values;
+
+    (void) ngx_atomic_fetch_add(&values[NGX_HTTP_GROUP_PAIR_UNDOS], 1);
+
+    if (failed) {
+        (void) ngx_atomic_fetch_add(
+                              &values[NGX_HTTP_GROUP_PAIR_UNDO_FAILURES], 1);
+    }
+}
+
+
+void
+ngx_http_group_count_policy(void *data, ngx_group_policy_ran_t *ran)
+{
+    ngx_atomic_t          *peak;
+    ngx_atomic_uint_t      was;
+    ngx_http_group_row_t  *row;
+
+    row = ran->policy->data;
+
+    if (row == NULL) {
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&row->values[ran->verdict], 1);
+    (void) ngx_atomic_fetch_add(&row->values[NGX_HTTP_GROUP_POLICY_TIME],
+                                (ngx_atomic_int_t) ran->time);
+
+    peak = &row->values[NGX_HTTP_GROUP_POLICY_PEAK];
+
+    do {
+        was = *peak;
+    } while (ran->peak > was && !ngx_atomic_cmp_set(peak, was, ran->peak));
+}
+
+
+/* who was not answered by us: the client went away, or nginx knew better */
+
+ngx_int_t
+ngx_http_group_metrics_log(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i;
+    ngx_http_group_ctx_t       *ctx;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
+
+    if (r != r->main || glcf->metrics == NULL) {
         return NGX_OK;
     }
 
-    pool = (ngx_slab_pool_t *) zone->shm.addr;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
 
-    if (!zone->shm.exists) {
-        pool->data = ngx_slab_calloc(pool, sizeof(ngx_http_group_metrics_t));
+    if (ctx == NULL) {
+        (void) ngx_atomic_fetch_add(
+              &glcf->metrics->operations[NGX_HTTP_GROUP_UNKNOWN]->values
+                                                [NGX_HTTP_GROUP_NO_OUTCOME],
+              1);
+        return NGX_OK;
     }
 
-    zone->data = pool->data;
+    /* calls that nobody waits for any more */
 
-    return (zone->data == NULL) ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_http_group_metrics_t *
-ngx_http_group_metrics(ngx_http_request_t *r)
-{
-    ngx_http_group_main_conf_t  *gmcf;
-
-    gmcf = ngx_http_get_module_main_conf(r, ngx_http_group_module);
-
-    return gmcf->metrics->data;
-}
-
-
-void
-ngx_http_group_count_request(ngx_http_request_t *r, ngx_uint_t outcome)
-{
-    (void) ngx_atomic_fetch_add(&ngx_http_group_metrics(r)->requests[outcome],
-                                1);
-}
-
-
-void
-ngx_http_group_count_call(ngx_http_request_t *r)
-{
-    (void) ngx_atomic_fetch_add(&ngx_http_group_metrics(r)->calls, 1);
-}
-
-
-void
-ngx_http_group_count_undo(ngx_http_request_t *r, ngx_uint_t failed)
-{
-    ngx_http_group_metrics_t  *metrics;
-
-    metrics = ngx_http_group_metrics(r);
-
-    (void) ngx_atomic_fetch_add(&metrics->undos, 1);
-
-    if (failed) {
-        (void) ngx_atomic_fetch_add(&metrics->undo_failures, 1);
-    }
-}
-
-
-ngx_int_t
-ngx_http_group_metrics_handler(ngx_http_request_t *r)
-{
-    u_char                    *p, *last;
-    size_t                     size;
-    ngx_int_t                  rc;
-    ngx_buf_t                 *b;
-    ngx_uint_t                 i;
-    ngx_chain_t                out;
-    ngx_http_group_metrics_t  *metrics;
-
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "group metrics handler");
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return NGX_HTTP_NOT_ALLOWED;
+    if (ctx->state == NGX_HTTP_GROUP_CALL) {
+        for (i = 0; i < ctx->pending; i++) {
+            ngx_http_group_count_call(ctx, 0);
+        }
     }
 
-    rc = ngx_http_discard_request_body(r);
+    ngx_http_group_count_request(ctx);
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    metrics = ngx_http_group_metrics(r);
-
-    size = (NGX_GROUP_OUTCOMES + 8) * NGX_HTTP_GROUP_METRICS_LINE;
-
-    b = ngx_create_temp_buf(r->pool, size);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = b->last;
-    last = b->end;
-
-    p = ngx_slprintf(p, last,
-                     "# HELP nginx_group_requests_total "
-                     "Requests answered, by outcome.\n"
-                     "# TYPE nginx_group_requests_total counter\n");
-
-    for (i = 0; i < NGX_GROUP_OUTCOMES; i++) {
-        p = ngx_slprintf(p, last,
-                         "nginx_group_requests_total{outcome=\"%V\"} %uA\n",
-                         ngx_group_outcome_name(i), metrics->requests[i]);
-    }
-
-    p = ngx_http_group_metrics_counter(p, last, "upstream_calls_total",
-                                       "Upstream calls begun.",
-                                       metrics->calls);
-    p = ngx_http_group_metrics_counter(p, last, "plan_undos_total",
-                                       "Groups made in part and removed.",
-                                       metrics->undos);
-    p = ngx_http_group_metrics_counter(p, last, "plan_undo_failures_total",
-                                       "Groups made in part and left behind.",
-                                       metrics->undo_failures);
-
-    b->last = p;
-    b->last_buf = (r == r->main);
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = b->last - b->pos;
-    ngx_str_set(&r->headers_out.content_type,
-                "text/plain; version=0.0.4; charset=utf-8");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, &out);
-}
-
-
-static u_char *
-ngx_http_group_metrics_counter(u_char *p, u_char *last, char *name,
-    char *help, ngx_atomic_t value)
-{
-    return ngx_slprintf(p, last,
-                        "# HELP nginx_group_%s %s\n"
-                        "# TYPE nginx_group_%s counter\n"
-                        "nginx_group_%s %uA\n",
-                        name, help, name, name, value);
+    return NGX_OK;
 }

@@ -46,9 +46,13 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
                    "group respond: %ui body:%uz", answer->status,
                    answer->body.len);
 
+    if (ngx_http_group_explains(ctx)) {
+        return ngx_http_group_explain_respond(r, ctx, answer);
+    }
+
     ctx->state = NGX_HTTP_GROUP_FINISHED;
 
-    ngx_http_group_count_request(r, ctx->error.outcome);
+    ngx_http_group_count_request(ctx);
 
     /* who waits to be told to continue need not send a body any more */
 
@@ -140,11 +144,20 @@ ngx_http_group_refuse(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         return ngx_http_group_respond(r, ctx, &answer);
     }
 
+    ngx_http_group_phase_begin(ctx);
+
     if (ngx_http_group_render(r, &ctx->error, &answer) != NGX_OK) {
         return ngx_http_group_fail(r);
     }
 
+    ngx_http_group_phase_end(ctx, NGX_HTTP_GROUP_PHASE_ENCODE);
+
     ngx_http_group_log_error(r, ctx, answer.status);
+
+    if (ngx_http_group_lets(r, ctx)) {
+        ctx->let = 1;
+        return NGX_DECLINED;
+    }
 
     return ngx_http_group_respond(r, ctx, &answer);
 }
@@ -244,8 +257,10 @@ ngx_http_group_log_error(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     ngx_log_error(level, r->connection->log, 0,
-                  "group operation %V refused with %ui: %V%s%V: %*s",
-                  &operation, status,
+                  "group operation %V %s %ui: %V%s%V: %*s", &operation,
+                  ngx_http_group_lets(r, ctx) ? "let through, not refused with"
+                                              : "refused with",
+                  status,
                   ngx_group_outcome_name(error->outcome),
                   error->code.len ? " " : "", &error->code,
                   (size_t) (p - text), text);

@@ -93,7 +93,7 @@ ngx_http_group_special_header(ngx_http_request_t *r)
     ctx->error = error;
     ctx->state = NGX_HTTP_GROUP_FINISHED;
 
-    ngx_http_group_count_request(r, outcome);
+    ngx_http_group_count_request(ctx);
 
     ctx->answered = 1;
 

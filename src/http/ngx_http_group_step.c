@@ -17,11 +17,6 @@ static ngx_int_t ngx_http_group_step_query(ngx_http_request_t *r,
     ngx_group_translation_t *t);
 static ngx_int_t ngx_http_group_keep_unknown(ngx_pool_t *pool,
     ngx_array_t *fields, ngx_group_value_t *from, ngx_group_value_t *to);
-static ngx_int_t ngx_http_group_sign(ngx_http_request_t *r,
-    ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx,
-    ngx_http_group_call_t *call);
-static ngx_int_t ngx_http_group_answer_failed(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step);
 static ngx_int_t ngx_http_group_answer_error(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_step_t *step);
 static ngx_int_t ngx_http_group_bad_gateway(ngx_group_step_t *step,
@@ -82,7 +77,7 @@ ngx_http_group_step_encode(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    return ngx_http_group_sign(r, glcf, ctx, call);
+    return ngx_http_group_sign(r, ctx, call);
 }
 
 
@@ -270,12 +265,15 @@ ngx_http_group_keep_unknown(ngx_pool_t *pool, ngx_array_t *fields,
 }
 
 
-static ngx_int_t
-ngx_http_group_sign(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
-    ngx_http_group_ctx_t *ctx, ngx_http_group_call_t *call)
+ngx_int_t
+ngx_http_group_sign(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_http_group_call_t *call)
 {
-    ngx_group_header_t        *header;
-    ngx_group_auth_request_t   request;
+    ngx_group_header_t         *header;
+    ngx_group_auth_request_t    request;
+    ngx_http_group_loc_conf_t  *glcf;
+
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
     if (glcf->signer == NULL) {
         return NGX_OK;
@@ -383,7 +381,7 @@ ngx_http_group_step_decode(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
 /* no answer, or none that is whole */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_answer_failed(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_step_t *step)
 {

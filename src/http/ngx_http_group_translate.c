@@ -27,8 +27,6 @@ static ngx_int_t ngx_http_group_given(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_group_plan_t *plan);
 static ngx_int_t ngx_http_group_lost_fields(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
-static ngx_int_t ngx_http_group_upstream_host(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx);
 
 
 /*
@@ -385,6 +383,13 @@ ngx_http_group_fill_defaults(ngx_http_request_t *r,
 
         ngx_group_value_set(ctx->doc, &dflt[i].field->name, value);
 
+        if (ctx->explain
+            && ngx_http_group_explain_filled(r, &dflt[i].field->name)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         if (writes) {
             ctx->changed = 1;
         }
@@ -426,8 +431,17 @@ ngx_http_group_fill_answer(ngx_http_request_t *r, ngx_array_t *fields,
             return NGX_ERROR;
         }
 
-        if (rc == NGX_OK) {
-            ngx_group_value_set(group, &dflt[i].field->name, value);
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        ngx_group_value_set(group, &dflt[i].field->name, value);
+
+        if (glcf->explain
+            && ngx_http_group_explain_filled(r, &dflt[i].field->name)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
@@ -734,7 +748,7 @@ ngx_http_group_lost_fields(ngx_http_request_t *r,
  * taken.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     u_char                            *p;
@@ -754,7 +768,8 @@ ngx_http_group_upstream_host(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         plcf = r->loc_conf[gmcf->proxy->ctx_index];
         uscf = plcf->upstream.upstream;
 #if (NGX_HTTP_SSL)
-        ssl = (plcf->upstream.ssl != NULL);
+        /* newer nginx has the object without TLS, too, but not its context */
+        ssl = (plcf->upstream.ssl && plcf->upstream.ssl->ctx);
 #endif
     }
 

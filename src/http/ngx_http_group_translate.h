@@ -13,6 +13,18 @@ ngx_int_t ngx_http_group_declined(ngx_http_group_ctx_t *ctx);
 ngx_int_t ngx_http_group_fill_answer(ngx_http_request_t *r,
     ngx_array_t *fields, ngx_group_value_t *group);
 
+/* ctx->upstream_host, and ctx->proxied.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_upstream_host(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+/* group_upstream_credentials for a call.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_sign(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_http_group_call_t *call);
+
+/* step->error for a call with no answer, or none that is whole */
+ngx_int_t ngx_http_group_answer_failed(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step);
+
 /* whether the client wants that attribute in an answer */
 ngx_uint_t ngx_http_group_wanted(ngx_http_group_ctx_t *ctx, char *name);
 

@@ -229,8 +229,9 @@ ngx_http_group_variable_calls(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_str_t *value)
 {
     return ngx_http_group_variable_number(r->pool, "%ui",
-                                          ctx->plan ? ctx->plan->calls : 0, 0,
-                                          value);
+                                          (ctx->plan && !ctx->explain)
+                                          ? ctx->plan->calls : 0,
+                                          0, value);
 }
 
 

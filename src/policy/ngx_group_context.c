@@ -2,6 +2,7 @@
 #include "ngx_group_context.h"
 #include "ngx_group_fetch.h"
 #include "ngx_group_sandbox.h"
+#include "ngx_group_shared.h"
 #include "ngx_group_text.h"
 #include "ngx_group_tree.h"
 
@@ -18,6 +19,7 @@ enum {
     NGX_GROUP_CONTEXT_OPERATION,
     NGX_GROUP_CONTEXT_DIALECT,
     NGX_GROUP_CONTEXT_UPSTREAM_DIALECT,
+    NGX_GROUP_CONTEXT_SHARED,
     NGX_GROUP_CONTEXT_FIELDS
 };
 
@@ -28,7 +30,6 @@ static void ngx_group_context_field(lua_State *L,
     ngx_group_context_t *context, ngx_uint_t field);
 static void ngx_group_context_principal(lua_State *L,
     ngx_group_principal_t *principal);
-static void ngx_group_context_params(lua_State *L, ngx_array_t *params);
 
 static int ngx_group_context_var(lua_State *L);
 static int ngx_group_context_deny(lua_State *L);
@@ -39,14 +40,12 @@ static ngx_group_value_t **ngx_group_context_tree(ngx_group_context_t *context,
     ngx_uint_t field);
 static void ngx_group_context_text(lua_State *L, int arg, const char *name,
     ngx_group_context_t *context, ngx_str_t *text);
-static void ngx_group_context_take(lua_State *L, ngx_group_context_t *context,
-    size_t size);
 static void ngx_group_context_push_str(lua_State *L, ngx_str_t *text);
 
 
 static const char  *ngx_group_context_names[] = {
     "group", "member", "query", "principal", "params", "operation", "dialect",
-    "upstream_dialect"
+    "upstream_dialect", "shared"
 };
 
 
@@ -76,6 +75,7 @@ ngx_group_context_open(lua_State *L)
     int  i;
 
     ngx_group_tree_open(L);
+    ngx_group_shared_open(L);
 
     ngx_group_sandbox_metatable(L);
 
@@ -264,6 +264,10 @@ ngx_group_context_field(lua_State *L, ngx_group_context_t *context,
         ngx_group_context_push_str(L, &ctx->upstream_dialect);
         break;
 
+    case NGX_GROUP_CONTEXT_SHARED:
+        ngx_group_shared_push(L, ctx->zones);
+        break;
+
     default: /* NGX_GROUP_CONTEXT_GROUP, ... */
         tree = *ngx_group_context_tree(context, field);
 
@@ -306,7 +310,7 @@ ngx_group_context_principal(lua_State *L, ngx_group_principal_t *principal)
 }
 
 
-static void
+void
 ngx_group_context_params(lua_State *L, ngx_array_t *params)
 {
     ngx_uint_t     i;
@@ -587,9 +591,7 @@ ngx_group_context_text(lua_State *L, int arg, const char *name,
 }
 
 
-/* what comes from the request's pool is the hook's memory as well */
-
-static void
+void
 ngx_group_context_take(lua_State *L, ngx_group_context_t *context, size_t size)
 {
     if (size > context->ctx->memory - context->taken) {

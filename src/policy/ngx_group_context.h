@@ -61,5 +61,12 @@ void ngx_group_context_pull(lua_State *L, ngx_group_context_t *context);
  */
 ngx_group_context_t *ngx_group_context_method(lua_State *L);
 
+/* what comes from the request's pool is the hook's memory as well */
+void ngx_group_context_take(lua_State *L, ngx_group_context_t *context,
+    size_t size);
+
+/* pushes the parameters of a policy */
+void ngx_group_context_params(lua_State *L, ngx_array_t *params);
+
 
 #endif /* _NGX_GROUP_CONTEXT_H_INCLUDED_ */

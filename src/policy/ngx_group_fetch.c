@@ -179,6 +179,12 @@ ngx_group_fetch_read(lua_State *L, ngx_group_context_t *context, int index)
         luaL_error(L, "the uri of ctx:fetch() must begin with \"/\"");
     }
 
+    /* or the rest would be taken for the version of HTTP */
+
+    if (ngx_strlchr(fetch->uri.data, fetch->uri.data + fetch->uri.len, ' ')) {
+        luaL_error(L, "the uri of ctx:fetch() holds a space");
+    }
+
     lua_getfield(L, index, "method");
 
     if (lua_isnil(L, -1)) {
@@ -454,6 +460,7 @@ ngx_group_fetch_results(lua_State *L, ngx_group_context_t *context)
             return 2;
         }
 
+        ngx_group_context_take(L, context, fetch[0]->answer.len);
         ngx_group_fetch_result(L, pool, fetch[0]);
         return 1;
     }
@@ -461,6 +468,7 @@ ngx_group_fetch_results(lua_State *L, ngx_group_context_t *context)
     lua_createtable(L, (int) context->fetches->nelts, 0);
 
     for (i = 0; i < context->fetches->nelts; i++) {
+        ngx_group_lua_check(L);
 
         if (fetch[i]->failed) {
             lua_createtable(L, 0, 1);
@@ -468,6 +476,7 @@ ngx_group_fetch_results(lua_State *L, ngx_group_context_t *context)
             lua_setfield(L, -2, "error");
 
         } else {
+            ngx_group_context_take(L, context, fetch[i]->answer.len);
             ngx_group_fetch_result(L, pool, fetch[i]);
         }
 

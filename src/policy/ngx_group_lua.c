@@ -70,7 +70,7 @@ ngx_int_t
 ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
 {
     int         rc;
-    size_t      used;
+    size_t      used, base;
     uint64_t    start;
     lua_State  *L;
 
@@ -87,9 +87,10 @@ ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
     }
 
     vm->run = run;
+    vm->peak = used;
     vm->stop = NGX_GROUP_LUA_GO;
-    vm->limit = used + run->memory;
-    vm->collect = used + run->memory / 2;
+    vm->limit = used + run->memory - ngx_min(run->held, run->memory);
+    vm->collect = used + (vm->limit - used) / 2;
     vm->work = 0;
     vm->stack = (uintptr_t) __builtin_frame_address(0);
     vm->deadline = start + run->timeout;
@@ -114,14 +115,23 @@ ngx_group_lua_run(ngx_group_lua_t *vm, ngx_group_lua_run_t *run)
     /* a stop is one also when the script came to its end nevertheless */
 
     run->stop = vm->stop;
+    run->peak = vm->peak - used;
 
-    if (run->stop || vm->used > used + NGX_GROUP_LUA_SWEEP) {
+    base = used - ngx_min(run->held, used);
+
+    if (run->stop || vm->used > used + NGX_GROUP_LUA_SWEEP
+        || vm->used > base + run->memory / 2)
+    {
         (void) ngx_group_lua_protect(vm, ngx_group_lua_collect, NULL);
 
         if (vm->used > NGX_GROUP_LUA_LIVE) {
             vm->bloated = 1;
         }
     }
+
+    /* what others left behind may have gone, too */
+
+    run->held = vm->used > base ? vm->used - base : 0;
 
     run->time = (ngx_uint_t) (ngx_group_lua_now() - start);
 
@@ -351,6 +361,10 @@ ngx_group_lua_alloc(void *data, void *p, size_t size, size_t wanted)
 
     if (new) {
         vm->used += wanted - size;
+
+        if (vm->used > vm->peak && vm->deadline) {
+            vm->peak = vm->used;
+        }
     }
 
     return new;

@@ -47,11 +47,13 @@ typedef struct {
     void                  *data;
     ngx_uint_t             timeout;    /* in microseconds */
     size_t                 memory;     /* on top of what the VM holds */
+    size_t                 held;       /* of that, by parts that ran before */
 
     /* set by the run */
 
     ngx_group_lua_stop_e   stop;
     ngx_uint_t             time;       /* in microseconds */
+    size_t                 peak;       /* of what it added, in bytes */
     ngx_str_t              message;    /* of the error; in "buf" */
     u_char                 buf[NGX_GROUP_LUA_MESSAGE];
 } ngx_group_lua_run_t;
@@ -63,6 +65,7 @@ typedef struct {
     void                  *arena;      /* what it allocates from */
 
     size_t                 used;
+    size_t                 peak;       /* of "used" in a run */
     size_t                 limit;
     size_t                 collect;    /* when to collect in a run */
     size_t                 work;

@@ -24,6 +24,9 @@ typedef struct {
     lua_State                *co;      /* what the hook runs in */
     int                       co_ref;
     int                       ctx_ref; /* of its "ctx" */
+    ngx_uint_t                time;    /* in microseconds */
+    size_t                    peak;
+    size_t                    held;    /* in the VM, while it waits */
     unsigned                  waits:1;
 } ngx_group_policy_call_t;
 
@@ -46,6 +49,8 @@ struct ngx_group_policy_run_s {
 };
 
 
+static ngx_int_t ngx_group_policy_find(ngx_conf_t *cf,
+    ngx_group_policy_t *policy);
 static ngx_int_t ngx_group_policy_read(ngx_conf_t *cf,
     ngx_group_policy_t *policy);
 static ngx_int_t ngx_group_policy_try(ngx_conf_t *cf,
@@ -61,6 +66,8 @@ static ngx_uint_t ngx_group_policy_changed(ngx_group_value_t **now,
     ngx_group_value_t *was);
 static void ngx_group_policy_failed(ngx_group_lua_run_t *lua,
     ngx_group_policy_t *policy, ngx_group_policy_run_t *run);
+static void ngx_group_policy_ran(ngx_group_policy_run_t *run,
+    ngx_group_policy_verdict_e verdict);
 
 static int ngx_group_policy_open(lua_State *L);
 static int ngx_group_policy_check(lua_State *L);
@@ -107,7 +114,7 @@ ngx_group_policy_load(ngx_conf_t *cf, ngx_str_t *file, ngx_array_t *params)
         policy->params = *params;
     }
 
-    if (ngx_conf_full_name(cf->cycle, &policy->file, 1) != NGX_OK
+    if (ngx_group_policy_find(cf, policy) != NGX_OK
         || ngx_group_policy_read(cf, policy) != NGX_OK
         || ngx_group_policy_try(cf, policy) != NGX_OK)
     {
@@ -115,6 +122,55 @@ ngx_group_policy_load(ngx_conf_t *cf, ngx_str_t *file, ngx_array_t *params)
     }
 
     return policy;
+}
+
+
+/* one's own comes first, then what was installed with the module */
+
+static ngx_int_t
+ngx_group_policy_find(ngx_conf_t *cf, ngx_group_policy_t *policy)
+{
+    u_char           *p;
+    ngx_str_t         name, installed;
+    ngx_file_info_t   fi;
+
+    static ngx_str_t  dir = ngx_string(NGX_HTTP_GROUP_POLICY_PATH);
+
+    name = policy->file;
+
+    if (ngx_conf_full_name(cf->cycle, &policy->file, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_strlchr(name.data, name.data + name.len, '/')
+        || ngx_file_info(policy->file.data, &fi) != NGX_FILE_ERROR
+        || ngx_errno != NGX_ENOENT)
+    {
+        return NGX_OK;
+    }
+
+    installed.len = dir.len + 1 + name.len;
+    installed.data = ngx_pnalloc(cf->pool, installed.len + 1);
+
+    if (installed.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(installed.data, dir.data, dir.len);
+    *p++ = '/';
+    (void) ngx_cpystrn(p, name.data, name.len + 1);
+
+    if (ngx_file_info(installed.data, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "policy \"%V\" is not in \"%V\", and "
+                           ngx_open_file_n " \"%V\" failed", &name, &dir,
+                           &policy->file);
+        return NGX_ERROR;
+    }
+
+    policy->file = installed;
+
+    return NGX_OK;
 }
 
 
@@ -221,6 +277,7 @@ ngx_group_policy_try(ngx_conf_t *cf, ngx_group_policy_t *policy)
     lua.data = policy;
     lua.timeout = NGX_GROUP_POLICY_TIMEOUT * 1000;
     lua.memory = NGX_GROUP_POLICY_MEMORY;
+    lua.held = 0;
 
     rc = ngx_group_lua_run(vm, &lua);
 
@@ -452,12 +509,16 @@ ngx_group_policy_go_on(ngx_group_policy_run_t *run)
         lua.data = &run->call;
         lua.timeout = run->left;
         lua.memory = ctx->memory;
+        lua.held = run->call.held;
 
         rc = ngx_group_lua_run(run->vm, &lua);
 
         run->vm->context = NULL;
         run->time += lua.time;
         run->left -= ngx_min(run->left, lua.time);
+        run->call.time += lua.time;
+        run->call.peak = ngx_max(run->call.peak, run->call.held + lua.peak);
+        run->call.held = lua.held;
 
         ngx_log_debug4(NGX_LOG_DEBUG_CORE, ctx->log, 0,
                        "group policy \"%V\" %s: %i, %ui us",
@@ -474,7 +535,14 @@ ngx_group_policy_go_on(ngx_group_policy_run_t *run)
         }
 
         if (run->call.context.denied) {
+            ngx_group_policy_ran(run, NGX_GROUP_VERDICT_DENIED);
             return NGX_DECLINED;
+        }
+
+        /* a file without this hook did not run it */
+
+        if (run->call.co) {
+            ngx_group_policy_ran(run, NGX_GROUP_VERDICT_PASSED);
         }
     }
 
@@ -548,19 +616,42 @@ ngx_group_policy_failed(ngx_group_lua_run_t *lua, ngx_group_policy_t *policy,
                       "its %s hook%s%V", &policy->file,
                       (ngx_uint_t) run->ctx->timeout, hook,
                       lua->message.len ? ", " : "", &lua->message);
+        ngx_group_policy_ran(run, NGX_GROUP_VERDICT_TIMEOUT);
         break;
 
     case NGX_GROUP_LUA_MEMORY:
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "policy \"%V\" exceeded the memory limit of %uz bytes "
                       "in its %s hook", &policy->file, lua->memory, hook);
+        ngx_group_policy_ran(run, NGX_GROUP_VERDICT_MEMORY);
         break;
 
     default:
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "policy \"%V\" failed in its %s hook: %V",
                       &policy->file, hook, &lua->message);
+        ngx_group_policy_ran(run, NGX_GROUP_VERDICT_FAILED);
     }
+}
+
+
+static void
+ngx_group_policy_ran(ngx_group_policy_run_t *run,
+    ngx_group_policy_verdict_e verdict)
+{
+    ngx_group_policy_ran_t  ran;
+
+    if (run->ctx->ran == NULL) {
+        return;
+    }
+
+    ran.policy = run->call.policy;
+    ran.hook = run->hook;
+    ran.verdict = verdict;
+    ran.time = run->call.time;
+    ran.peak = run->call.peak;
+
+    run->ctx->ran(run->ctx->data, &ran);
 }
 
 
@@ -806,7 +897,11 @@ ngx_group_policy_table(lua_State *L, ngx_group_policy_t *policy)
     ngx_group_sandbox_env(L);
     lua_setfenv(L, -2);
 
-    ngx_group_lua_call(L, 0, 1);
+    /* a file may look at its parameters at once: "local params = ..." */
+
+    ngx_group_context_params(L, &policy->params);
+
+    ngx_group_lua_call(L, 1, 1);
 
     hooks = lua_gettop(L);
 

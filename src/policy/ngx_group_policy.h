@@ -26,7 +26,29 @@ typedef struct {
     ngx_str_t               source;    /* read when the configuration was */
     ngx_array_t             params;    /* of ngx_keyval_t */
     ngx_uint_t              index;     /* of the chunk in the VM */
+    void                   *data;      /* the caller's own */
 } ngx_group_policy_t;
+
+
+/* how one hook of one file ended */
+
+typedef enum {
+    NGX_GROUP_VERDICT_PASSED = 0,
+    NGX_GROUP_VERDICT_DENIED,
+    NGX_GROUP_VERDICT_FAILED,
+    NGX_GROUP_VERDICT_TIMEOUT,
+    NGX_GROUP_VERDICT_MEMORY,
+    NGX_GROUP_VERDICTS
+} ngx_group_policy_verdict_e;
+
+
+typedef struct {
+    ngx_group_policy_t         *policy;
+    const char                 *hook;  /* "request" or "response" */
+    ngx_group_policy_verdict_e  verdict;
+    ngx_uint_t                  time;  /* in microseconds; waiting is none */
+    size_t                      peak;  /* bytes that it had at most */
+} ngx_group_policy_ran_t;
 
 
 /* one request that a hook waits for */
@@ -68,6 +90,11 @@ typedef struct {
     ngx_int_t             (*var)(void *data, ngx_str_t *name,
                                  ngx_str_t *value);
     void                   *data;
+
+    /* told of each hook that ended, or NULL */
+    void                  (*ran)(void *data, ngx_group_policy_ran_t *ran);
+
+    ngx_array_t            *zones;     /* of ngx_shm_zone_t *, or NULL */
 
     ngx_msec_t              timeout;   /* of one hook, in ms */
     size_t                  memory;    /* that one hook may add, in bytes */

@@ -31,6 +31,7 @@ package Test::Gateway;
 #   TEST_GROUP_TINY=1     the smallest buffers, bodies in files
 #   TEST_GROUP_RELOAD=1   a reload before each request()
 #   TEST_GROUP_DEBUG=1    error_log at debug
+#   TEST_GROUP_MODULES=1  beside Debian's Lua and njs modules, both at work
 #   TEST_GROUP_VALGRIND=1 under valgrind's memcheck
 #   TEST_GROUP_ASAN=lib   libasan to preload, for a module built with ASAN=1
 #   TEST_GROUP_KEEP=1     keeps the directory and says where it is
@@ -117,6 +118,34 @@ sub patience {
 }
 
 sub http2 { return $ENV{TEST_GROUP_HTTP2} ? 1 : 0 }
+
+# What cannot be in a weather is skipped there, and says why: a whole file, or
+# the subtest that this is called in.
+#
+#   Test::Gateway->not_in(valgrind => 'it has its own memory', debug => ...);
+sub not_in {
+    my (undef, @why) = @_;
+
+    while (my ($weather, $why) = splice @why, 0, 2) {
+        plan(skip_all => "not with $weather: $why")
+            if $ENV{'TEST_GROUP_' . uc $weather};
+    }
+
+    return;
+}
+
+# Where a module of nginx's own packages is; nothing when there is none, or
+# another nginx is tested, which would not take it.
+sub neighbour {
+    my ($self, $name) = @_;
+
+    my $built = qx('@{[$self->_binary]}' -V 2>&1);
+    my ($path) = $built =~ /--modules-path=(\S+)/;
+    my $file = ($path // '') . "/ngx_${name}_module.so";
+    $file =~ s/ngx_ndk_http/ndk_http/;
+
+    return -f $file ? $file : ();
+}
 
 
 ## ports
@@ -329,6 +358,8 @@ sub _build_conf {
     # a temporary directory is the user's own
     push @head, 'user root root;' if $> == 0 && !_has($globals, 'user');
 
+    push @head, $self->_neighbours if $ENV{TEST_GROUP_MODULES};
+
     my $module = $self->_module;
     push @head, "load_module $module;" if $module;
 
@@ -339,6 +370,8 @@ sub _build_conf {
     push @http, 'group_dialect_path %%ROOT%%/lua/dialects;'
         if $module && !_has($http, 'group_dialect_path');
     push @http, _tiny("$http\n$server\n$servers") if $ENV{TEST_GROUP_TINY};
+    push @http, _busy_neighbours("$http\n$server\n$servers")
+        if $ENV{TEST_GROUP_MODULES};
 
     my @listen = $self->listen;
     push @listen, '127.0.0.1:%%PORT:http1%%' if $self->http2;
@@ -356,6 +389,40 @@ sub _build_conf {
 sub _has {
     my ($text, $directive) = @_;
     return $text =~ /^\s*\Q$directive\E\s/m;
+}
+
+sub _neighbours {
+    my ($self) = @_;
+
+    my @files = map { $self->neighbour($_) } qw(ndk_http http_lua http_js);
+    die "TEST_GROUP_MODULES: no Lua and njs modules for this nginx\n"
+        if @files != 3;
+
+    return map {"load_module $_;"} @files;
+}
+
+# Lua in each phase of every request and subrequest, and a VM that collects
+# garbage in between; unless the test has its own.
+sub _busy_neighbours {
+    my ($text) = @_;
+
+    return grep { /^(\w+)/ && !_has($text, $1) } (
+        'init_worker_by_lua_block {
+            local function work()
+                local t = {}
+                for i = 1, 1000 do t[i] = ("x"):rep(i % 100) .. i end
+                collectgarbage("step")
+            end
+            assert(ngx.timer.every(0.05, work))
+        }',
+        'rewrite_by_lua_block { ngx.ctx.uri = ngx.var.request_uri }',
+        'access_by_lua_block { ngx.ctx.access = { #ngx.var.uri } }',
+        'header_filter_by_lua_block { ngx.ctx.header = ngx.status }',
+        'body_filter_by_lua_block {
+            ngx.ctx.size = (ngx.ctx.size or 0) + #ngx.arg[1]
+        }',
+        'log_by_lua_block { assert(ngx.ctx.size == nil or ngx.ctx.header) }',
+    );
 }
 
 sub _access_log {
@@ -537,10 +604,12 @@ sub reload {
     my ($self) = @_;
 
     my $from = length $self->read_file('error.log');
-    kill HUP => $self->{nginx};
-
     my $workers  = $self->{workers};
     my $deadline = time + 10 * $self->patience;
+
+    # it listens before it knows what to do with signals
+    sleep 0.01 while !-s "$self->{dir}/nginx.pid" && time < $deadline;
+    kill HUP => $self->{nginx};
 
     while (time < $deadline) {
         my $log = substr $self->read_file('error.log'), $from;
@@ -868,7 +937,9 @@ sub request {
         %{$option{sigv4}}
     ) if $option{sigv4};
 
-    $self->reload if $ENV{TEST_GROUP_RELOAD} && $self->{nginx};
+    # who has a connection already would lose it
+    $self->reload
+        if $ENV{TEST_GROUP_RELOAD} && $self->{nginx} && !$option{client};
 
     my $http2 = $self->{http2}{$option{port} // $self->port}
         && !$option{http1} && !$option{client};

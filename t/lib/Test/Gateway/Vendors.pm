@@ -176,6 +176,7 @@ sub gateway_server {
     );
 
     return join "\n    ", "server {", 'listen ' . $t->listen . ';',
+        ($t->http2 ? 'listen 127.0.0.1:%%PORT:http1%%;' : ()),
         "server_name $name;", 'location / {', @lines, "}\n}\n";
 }
 

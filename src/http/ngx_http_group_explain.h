@@ -1,0 +1,43 @@
+
+/*
+ * What the two files of group_explain share.
+ */
+
+
+#ifndef _NGX_HTTP_GROUP_EXPLAIN_H_INCLUDED_
+#define _NGX_HTTP_GROUP_EXPLAIN_H_INCLUDED_
+
+
+#include "ngx_http_group_module.h"
+
+
+struct ngx_http_group_explain_s {
+    ngx_group_value_t         *canonical;  /* {before, after}: the request */
+    ngx_group_value_t         *query;      /* the same of the query */
+    ngx_group_value_t         *hooks;
+    ngx_group_value_t         *filled;
+    ngx_group_value_t         *calls;
+    ngx_uint_t                 ncalls;
+    ngx_uint_t                 round;
+
+    ngx_group_value_t         *seen[3];    /* what the last hook left: group, */
+                                           /* member, query */
+
+    ngx_group_value_t         *group;      /* as the upstream would have it */
+    ngx_uint_t                 vague;      /* the call that made up values which
+                                              do not show that they are */
+    unsigned                   prepared:1;
+    unsigned                   told:1;
+};
+
+
+/*
+ * The canonical answer that the "n"th call might have: what the request says,
+ * what earlier calls wrote, and "{name of call n}" for all else.  NULL: no
+ * memory.
+ */
+ngx_group_value_t *ngx_http_group_explain_answer(ngx_http_group_ctx_t *ctx,
+    ngx_group_step_t *step, ngx_uint_t n);
+
+
+#endif /* _NGX_HTTP_GROUP_EXPLAIN_H_INCLUDED_ */
