@@ -134,6 +134,11 @@ WEATHER_PACKAGES := valgrind dpkg-dev xz-utils libnginx-mod-http-lua \
 
 FUZZ_PACKAGES := clang libclang-rt-14-dev|libclang-rt-19-dev llvm
 
+# Debian 12 has dh_nginx in nginx-dev
+PACKAGE_PACKAGES := build-essential debhelper
+
+PACKAGE_TEST_PACKAGES := debootstrap lintian man-db mandoc
+
 # DEPS=no: do not look, do not install.  Runlevel 1 is for apt: it keeps the
 # services of new packages (nginx on port 80) from being started.
 DEPS        ?= yes
@@ -316,6 +321,22 @@ instructions: bench-deps    ## count those of a request, compare with before
 	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
 	    TEST_NGINX_MODULE='$(abspath $(MODULE))' \
 	    perl t/bench/instructions.pl $(ARGS)
+
+.PHONY: package-deps
+package-deps:
+	@$(MAKE) --no-print-directory deps \
+	    PACKAGES='$(PACKAGES) $(PACKAGE_PACKAGES)'
+
+.PHONY: package
+package: package-deps       ## the Debian package, in build/package
+	@JOBS='$(JOBS)' debian/build.sh '$(BUILDDIR)/package'
+	@ls '$(BUILDDIR)/package'/*.deb
+
+.PHONY: package-test
+package-test: package       ## try it in an empty Debian system (as root)
+	@$(MAKE) --no-print-directory deps \
+	    PACKAGES='$(PACKAGE_TEST_PACKAGES)'
+	@t/package.sh '$(BUILDDIR)/package'
 
 .PHONY: install
 install: all                ## install module, dialects, load_module file

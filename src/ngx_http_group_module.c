@@ -31,6 +31,8 @@ static char *ngx_http_group_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_group_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_http_group_merge_dialect(ngx_conf_t *cf,
+    ngx_http_group_loc_conf_t *conf);
 static ngx_group_dialect_t *ngx_http_group_find_dialect(ngx_conf_t *cf,
     ngx_str_t *name);
 static ngx_int_t ngx_http_group_init_process(ngx_cycle_t *cycle);
@@ -38,6 +40,8 @@ static void ngx_http_group_exit_process(ngx_cycle_t *cycle);
 
 static char *ngx_http_group_dialect(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_group_upstream_dialect(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_group_dialect_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_group_base_path(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -105,7 +109,7 @@ static ngx_command_t  ngx_http_group_commands[] = {
 
     { ngx_string("group_upstream_dialect"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_http_group_upstream_dialect,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, upstream_dialect_name),
       NULL },
@@ -520,6 +524,17 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_group_loc_conf_t *prev = parent;
     ngx_http_group_loc_conf_t *conf = child;
 
+    char             *rv;
+    ngx_conf_file_t   file, *was;
+
+    if (conf->dialect_name.data == NULL) {
+        conf->dialect_place = prev->dialect_place;
+    }
+
+    if (conf->upstream_dialect_name.data == NULL) {
+        conf->upstream_dialect_place = prev->upstream_dialect_place;
+    }
+
     ngx_conf_merge_str_value(conf->dialect_name, prev->dialect_name, "off");
     ngx_conf_merge_str_value(conf->upstream_dialect_name,
                              prev->upstream_dialect_name, "");
@@ -565,6 +580,23 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
+    /* the block that is merged ended long after the directive */
+
+    was = ngx_http_group_at(cf, &conf->dialect_place, &file);
+
+    rv = ngx_http_group_merge_dialect(cf, conf);
+
+    cf->conf_file = was;
+
+    return rv;
+}
+
+
+static char *
+ngx_http_group_merge_dialect(ngx_conf_t *cf, ngx_http_group_loc_conf_t *conf)
+{
+    ngx_conf_file_t  file, *was;
+
     conf->dialect = ngx_http_group_find_dialect(cf, &conf->dialect_name);
     if (conf->dialect == NULL) {
         return NGX_CONF_ERROR;
@@ -573,8 +605,13 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->upstream_dialect = conf->dialect;
 
     if (conf->upstream_dialect_name.len) {
+        was = ngx_http_group_at(cf, &conf->upstream_dialect_place, &file);
+
         conf->upstream_dialect = ngx_http_group_find_dialect(cf,
                                                &conf->upstream_dialect_name);
+
+        cf->conf_file = was;
+
         if (conf->upstream_dialect == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -612,6 +649,8 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (ngx_http_group_metrics_location(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
+
+    ngx_http_group_check(cf, conf);
 
     return NGX_CONF_OK;
 }
@@ -677,15 +716,31 @@ ngx_http_group_exit_process(ngx_cycle_t *cycle)
 static char *
 ngx_http_group_dialect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_group_loc_conf_t *glcf = conf;
+
     ngx_str_t                   *value;
     ngx_http_group_main_conf_t  *gmcf;
 
     value = cf->args->elts;
 
+    ngx_http_group_place(cf, &glcf->dialect_place);
+
     if (!ngx_group_str_is(&value[1], "off")) {
         gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
         gmcf->used = 1;
     }
+
+    return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+
+static char *
+ngx_http_group_upstream_dialect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_group_loc_conf_t *glcf = conf;
+
+    ngx_http_group_place(cf, &glcf->upstream_dialect_place);
 
     return ngx_conf_set_str_slot(cf, cmd, conf);
 }
@@ -1059,6 +1114,7 @@ ngx_http_group_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     scope->operation = operation;
+    ngx_http_group_place(cf, &scope->place);
 
     if (cf->args->nelts == 3 && ngx_group_str_is(&value[2], "off")) {
         return NGX_CONF_OK;
@@ -1138,6 +1194,7 @@ ngx_http_group_default(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     dflt->field = field;
+    ngx_http_group_place(cf, &dflt->place);
 
     for (i = 2; i < cf->args->nelts; i++) {
         cv = ngx_array_push(&dflt->values);
@@ -1251,6 +1308,8 @@ ngx_http_group_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (*policy == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    ngx_http_group_check_params(cf, *policy);
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
     gmcf->policies = 1;

@@ -49,9 +49,18 @@ typedef struct {
 typedef struct ngx_http_group_metrics_s  ngx_http_group_metrics_t;
 
 
+/* where a directive stands */
+
+typedef struct {
+    ngx_str_t                  file;
+    ngx_uint_t                 line;          /* 0: it is not there */
+} ngx_http_group_place_t;
+
+
 /* group_scope */
 
 typedef struct {
+    ngx_http_group_place_t     place;
     ngx_uint_t                 operation;
     ngx_array_t                scopes;        /* of ngx_str_t */
 } ngx_http_group_scope_t;
@@ -60,6 +69,7 @@ typedef struct {
 /* group_default */
 
 typedef struct {
+    ngx_http_group_place_t     place;
     ngx_group_canonical_t     *field;
     ngx_array_t                values;        /* of ngx_http_complex_value_t */
 } ngx_http_group_default_t;
@@ -68,6 +78,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                  dialect_name;
     ngx_str_t                  upstream_dialect_name;
+    ngx_http_group_place_t     dialect_place;
+    ngx_http_group_place_t     upstream_dialect_place;
     ngx_group_dialect_t       *dialect;       /* NULL: off */
     ngx_group_dialect_t       *upstream_dialect;
     ngx_str_t                  base_path;
@@ -237,6 +249,25 @@ ngx_int_t ngx_http_group_match(ngx_http_request_t *r,
 /* what a principal needs for an operation; of ngx_str_t */
 ngx_array_t *ngx_http_group_required_scopes(ngx_http_group_loc_conf_t *glcf,
     ngx_group_op_t *op);
+
+
+/* http/ngx_http_group_check.c */
+
+/* the place of the directive that is read */
+void ngx_http_group_place(ngx_conf_t *cf, ngx_http_group_place_t *place);
+
+/*
+ * What is logged from now on is of that place; "file" is for that.  Returns
+ * what cf->conf_file is to be set to again.
+ */
+ngx_conf_file_t *ngx_http_group_at(ngx_conf_t *cf,
+    ngx_http_group_place_t *place, ngx_conf_file_t *file);
+
+/* warns of what is wrong with a location that has dialects */
+void ngx_http_group_check(ngx_conf_t *cf, ngx_http_group_loc_conf_t *glcf);
+
+/* warns of parameters that the file does not read */
+void ngx_http_group_check_params(ngx_conf_t *cf, ngx_group_policy_t *policy);
 
 
 /* http/ngx_http_group_replay.c */

@@ -16,8 +16,11 @@ use Test::More;
 use Test::Gateway;
 use Test::Gateway::Message qw(json_decode);
 use Test::Gateway::Vendors qw(
-    @VENDORS collection gateway_server group_body groups_at item path_segment
-    sign_in upstream_sign_in
+    @VENDORS collection gateway_server groups_at item path_segment sign_in
+);
+use Test::Gateway::Words qw(
+    $OK %PEOPLE %STATUS %DEFAULT client_body inline listed members_uri
+    seed_group shown
 );
 
 my $PRINT = $ENV{TEST_GROUP_MATRIX};
@@ -61,36 +64,8 @@ my %REASON = (
     email => qr/^the upstream API "\w+" does not tell "email"$/,
 );
 
-my $OK     = '2764183c-5e75-4ae6-8833-503cd5f4dcb0';
-my $NUMBER = '3fa85f64-5717-4562-b3fc-0000000000';
-
-# whom each vendor knows, and who is in each group in any case
-my %PEOPLE = (
-    signalwire => [map {"$NUMBER$_"} qw(01 02 03)],
-    vinyldns   => [qw(dummy001 dummy002 dummy003)],
-    faxfinder  => [qw(1 2 3)],
-    portsip    => [qw(101 102 103)],
-);
+# who is in each group in any case
 my %ALWAYS = (vinyldns => [$OK]);
-
-# what upstreams require and what VinylDNS's clients have to be told
-my %DEFAULT = (
-    signalwire => "group_default email o\@example.com;
-        group_default admins $OK;",
-    vinyldns => "group_default email o\@example.com;
-        group_default members $OK; group_default admins $OK;",
-    faxfinder => "group_default owner alice;
-        group_default email o\@example.com; group_default admins 1;",
-    portsip => 'group_default email o@example.com;
-        group_default admins 101;',
-);
-
-my %STATUS = (
-    'group.create'  => {portsip => 201, scim => 201},
-    'group.modify'  => {scim => 204},
-    'group.delete'  => {signalwire => 204, portsip => 204, scim => 204},
-    'member.remove' => {signalwire => 204, portsip => 204},
-);
 
 my $t = Test::Gateway->new;
 
@@ -141,40 +116,17 @@ sub call {
     return ($r, json_decode($log[$n - 1]));
 }
 
-# behind the gateway
-sub make {
-    my ($upstream, $name, @members) = @_;
-
-    my $e = $emulator{$upstream};
-    my %more
-        = $upstream eq 'vinyldns'
-        ? (email => 'o@example.com', admins => [$OK],
-            members => [$OK, @members])
-        : $upstream eq 'faxfinder'
-        ? (container => 'alice', contacts => [map { ['alice', $_ + 0] }
-            @members])
-        : $upstream eq 'portsip' ? (members => [@members])
-        :                          ();
-    $e->seed({groups => [{name => $name, %more}]});
-
-    return if $upstream ne 'signalwire';
-
-    my $id = groups_at($t, $e, $upstream)->{$name}{id};
-    for my $member (@members) {
-        my $r = $t->request(upstream_sign_in($upstream), http1 => 1,
-            port => $e->port, method => 'POST',
-            uri  => item($upstream, $id) . '/number_group_memberships',
-            json => {phone_number_id => $member});
-        die "no membership\n" if $r->status != 200;
-    }
-    return;
-}
-
 # without those that only tell what members are called
 sub kept {
     my ($upstream, $all) = @_;
     return groups_at($t, $emulator{$upstream}, $upstream,
         $all ? qr// : qr/^(?!only-)/);
+}
+
+# behind the gateway
+sub make {
+    my ($upstream, @group) = @_;
+    return seed_group($t, $emulator{$upstream}, $upstream, @group);
 }
 
 sub people {
@@ -183,69 +135,6 @@ sub people {
     return [sort grep { !$seen{$_}++ } @{$ALWAYS{$upstream} // []},
         @members];
 }
-
-# {name => id} of a list in the client's words
-sub listed {
-    my ($client, $r) = @_;
-
-    return {map { ($_->findvalue('name') =>
-        $_->findvalue('contact_group_url') =~ s{.*/}{}r) }
-        $r->xml->findnodes('//contact_group')} if $client eq 'faxfinder';
-
-    my $list = $r->json;
-    return {map { ($_->{name} // $_->{displayName}, $_->{id}) }
-        @{$list->{data} // $list->{groups} // $list->{items}
-            // $list->{Resources}}};
-}
-
-# ids of the members in an answer that shows them, in the client's words
-sub shown {
-    my ($client, $r) = @_;
-
-    return map { $_->textContent =~ s{.*/}{}r }
-        $r->xml->findnodes('//contact_group/contact')
-        if $client eq 'faxfinder';
-
-    my $body = $r->json;
-    return map { $_->{phone_number}{id} } @{$body->{data}}
-        if $client eq 'signalwire';
-    return map { $_->{extension_number} } @{$body->{items}}
-        if $client eq 'portsip';
-    return map { $_->{value} // $_->{id} } @{$body->{members}};
-}
-
-sub members_uri {
-    my ($client, $id) = @_;
-    my $item = item($client, path_segment($id));
-    return $client eq 'signalwire' ? "$item/number_group_memberships"
-        : $client eq 'portsip' || $client eq 'vinyldns' ? "$item/members"
-        :                                                 $item;
-}
-
-# a group as the client writes it; undef: its API has no members in it
-sub body {
-    my ($client, $upstream, $name, $id, @members) = @_;
-
-    return (json => {name => $name})
-        if $client eq 'signalwire' || $client eq 'portsip';
-
-    return (json => {
-        defined $id ? (id => $id) : (), name => $name,
-        email   => 'o@example.com', members => [map { {id => $_} } @members],
-        admins  => $upstream eq 'vinyldns' ? [{id => $OK}] : [],
-    }) if $client eq 'vinyldns';
-
-    return group_body('faxfinder', {name => $name,
-        contact => [map {"https://h/ffws/v1/contacts/alice/$_"} @members]})
-        if $client eq 'faxfinder';
-
-    return (json => {
-        schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
-        displayName => $name, members => [map { {value => $_} } @members],
-    });
-}
-
-sub inline { return $_[0] ne 'signalwire' && $_[0] ne 'portsip' }
 
 # a "not supported" has the shape of the client's errors
 sub refusal_in_words_of {
@@ -360,7 +249,7 @@ sub run {
     });
 
     $try->('group.create', [method => 'POST', uri => collection($client),
-        body($client, $upstream, 'made', undef, $c[1])], sub {
+        client_body($client, $upstream, 'made', undef, $c[1])], sub {
         my (undef, $kept) = @_;
         $is->($kept->{made}{members},
             people($upstream, inline($client) ? $m[1] : ()),
@@ -369,7 +258,7 @@ sub run {
 
     $try->('group.replace', [
         method => $client eq 'portsip' ? 'POST' : 'PUT', uri => $item,
-        body($client, $upstream, 'renamed', $id, $c[1])], sub {
+        client_body($client, $upstream, 'renamed', $id, $c[1])], sub {
         my (undef, $kept) = @_;
         ok(!$kept->{there}, 'group.replace: the old name is gone');
         $is->($kept->{renamed}{members},

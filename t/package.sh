@@ -56,7 +56,11 @@ quiet() {
     }
 }
 
-test "$(id -u)" = 0 || fail "needs root"
+if test "$(id -u)" != 0; then
+    trap - EXIT
+    rmdir "$work"
+    exec sudo -E "$BASH" "$0" "$@"
+fi
 
 
 # the files
@@ -153,7 +157,7 @@ list() {
 }
 
 run() {
-    chroot "$root" "$@"
+    env -u TMPDIR chroot "$root" "$@"
 }
 
 apt() {
@@ -210,10 +214,11 @@ say "purge"
 apt purge "$name"
 run nginx -t
 
-# all that is left was there before, and is another package's
+# nothing new is left; what nginx makes for itself goes with nginx, below
 list >"$work/purged"
 comm -13 <(cut -d' ' -f3 "$work/installed" | sort) \
-    <(cut -d' ' -f3 "$work/purged" | sort) >"$work/new"
+    <(cut -d' ' -f3 "$work/purged" | sort) |
+    grep -v '^\./var/lib/nginx/' >"$work/new" || :
 test ! -s "$work/new" || fail "left behind: $(cat "$work/new")"
 
 run dpkg -L "$name" >/dev/null 2>&1 && fail "dpkg still knows the package"
@@ -227,11 +232,11 @@ dpkg-deb --fsys-tarfile "$deb" | tar -tf - | grep -v '/$' |
 
 # with all that came with it, the system is what it was
 apt purge --autoremove nginx nginx-common
-apt purge --autoremove '~o' || :
 run dpkg-query -W -f '${binary:Package}\n' | sort >"$work/end.packages"
 comm -13 "$work/empty.packages" "$work/end.packages"
 list >"$work/end"
 
-diff "$work/empty" "$work/end" || fail "the system is not what it was"
+# nginx itself leaves its first page there
+grep -v ' \./var/www' "$work/end" | diff "$work/empty" - || fail "the system is not what it was"
 
 say "passed"

@@ -8,8 +8,8 @@
 -- pattern     any       a Lua pattern; with ^ and $ it is for the whole name
 -- min, max    0, any    characters, not bytes
 -- reserved    none      words, parted by commas, that no name has in it, in
---                       upper or lower case; words of a name are parted by
---                       what is neither a letter nor a digit
+--                       upper or lower case (of A to Z); words of a name are
+--                       parted by what is neither a letter nor a digit
 -- message     the rule  the sentence that a client gets for the pattern
 --
 -- Looks at each name that a client gives a group: when it is made, replaced

@@ -78,7 +78,7 @@ ngx_http_group_at(ngx_conf_t *cf, ngx_http_group_place_t *place,
 }
 
 
-ngx_int_t
+void
 ngx_http_group_check(ngx_conf_t *cf, ngx_http_group_loc_conf_t *glcf)
 {
     ngx_http_core_loc_conf_t  *clcf;
@@ -88,19 +88,17 @@ ngx_http_group_check(ngx_conf_t *cf, ngx_http_group_loc_conf_t *glcf)
     /* of a server, an "if", a "limit_except": they answer nothing themselves */
 
     if (clcf->name.len == 0 || clcf->noname) {
-        return NGX_OK;
+        return;
     }
 
     /* what is not a location of an API but only has inherited to be one */
 
     if (ngx_http_group_check_handler(cf, glcf, clcf) != NGX_OK) {
-        return NGX_OK;
+        return;
     }
 
     ngx_http_group_check_scopes(cf, glcf, clcf);
     ngx_http_group_check_defaults(cf, glcf, clcf);
-
-    return NGX_OK;
 }
 
 
@@ -432,10 +430,13 @@ ngx_http_group_check_params(ngx_conf_t *cf, ngx_group_policy_t *policy)
 static ngx_uint_t
 ngx_http_group_check_mentions(ngx_str_t *source, ngx_str_t *key)
 {
-    u_char  *p, *last, *end, before;
+    u_char  *p, *last, before;
 
-    end = source->data + source->len;
-    last = end - key->len;
+    if (source->len <= key->len) {
+        return 0;
+    }
+
+    last = source->data + source->len - key->len;
 
     for (p = source->data + 1; p <= last; p++) {
 
@@ -473,7 +474,7 @@ ngx_http_group_check_walks(ngx_str_t *source)
 
     for (p = source->data; p < end; p++) {
 
-        if ((size_t) (end - p) < sizeof("next(") - 1
+        if (end - p < 6
             || (ngx_strncmp(p, "pairs(", 6) != 0
                 && ngx_strncmp(p, "next(", 5) != 0))
         {

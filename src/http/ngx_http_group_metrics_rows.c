@@ -36,7 +36,9 @@ ngx_http_group_metrics_location(ngx_conf_t *cf,
 
     gmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_group_module);
 
-    if (!gmcf->metered) {
+    /* a dry run is no request */
+
+    if (!gmcf->metered || glcf->explain) {
         return NGX_OK;
     }
 

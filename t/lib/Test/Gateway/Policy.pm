@@ -48,7 +48,9 @@ sub new {
 sub t        { return $_[0]{t} }
 sub upstream { return $_[0]{upstream} }
 
-# vendors that keep nothing: they say what they were told
+# vendors that keep the last group only, and say what they were told
+my $kept = {};
+
 sub _answer {
     my ($request) = @_;
 
@@ -69,14 +71,16 @@ sub _answer {
     return [200, [], {groups => [], maxItems => 100,
             ignoreAccess => JSON::PP::false()}]
         if $path eq '/groups' && $method eq 'GET';
+    $kept = $sent if $path =~ m{^/groups} && %$sent;
     return [200, [], {name => 'one-kept', email => 'a@example.com',
-            members => [{id => 'm1'}], admins => [{id => 'm1'}], %$sent,
+            members => [{id => 'm1'}], admins => [{id => 'm1'}], %$kept,
             id => $UUID, created => $time, status => 'Active'}]
         if $path =~ m{^/groups};
     return [200, [], {count => 0, items => []}]
         if $path eq '/api/groups' && $method eq 'GET';
     return [201, [], {id => $ID}] if $path eq '/api/groups';
-    return [200, [], {id => $ID, group_name => 'one-kept'}]
+    return [204, [], ''] if $path =~ m{^/api/groups/.*/destroy$};
+    return [200, [], {id => $ID, name => 'one-kept'}]
         if $path =~ m{^/api/groups};
 
     return [404, [], {error => 'Not Found'}];
@@ -89,6 +93,7 @@ sub at {
     my ($client, $upstream) = ref $dialect ? @$dialect : ($dialect) x 2;
     my $path = '/l' . ++$self->{n};
     my $more = $option{more} // '';
+    utf8::encode($params) if utf8::is_utf8($params);
     $more .= "\ngroup_credentials clients.json;" if $option{signed};
     my $pass = $option{pass} // $self->{upstream}->address;
 
@@ -142,9 +147,6 @@ sub group {
     return {schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'],
         map { $_ eq 'name' ? ('displayName' => $group{name})
             : ($_ => $group{$_}) } keys %group} if $dialect eq 'scim';
-    return {map { $_ eq 'name' ? (group_name => $group{$_})
-            : ($_ => $group{$_}) } keys %group} if $dialect eq 'portsip';
-
     return \%group;
 }
 
@@ -159,19 +161,23 @@ sub create {
 sub replace {
     my ($self, $path, %group) = @_;
     my %option = %{delete $group{-with} // {}};
-    my $id = $self->{dialect}{$path} eq 'portsip' ? $ID : $UUID;
 
-    return $self->ask('PUT', $path, "$PATH{$self->{dialect}{$path}}/$id",
+    return $self->ask('POST', $path, "/groups/$ID", \%group, %option)
+        if $self->{dialect}{$path} eq 'portsip';
+
+    return $self->ask('PUT', $path, "$PATH{$self->{dialect}{$path}}/$UUID",
         $self->group($path, %group, $self->{dialect}{$path} eq 'vinyldns'
-            ? (id => $id) : ()), %option);
+            ? (id => $UUID) : ()), %option);
 }
 
 sub remove {
     my ($self, $path, %option) = @_;
-    my $id = $self->{dialect}{$path} eq 'portsip' ? $ID : $UUID;
 
-    return $self->ask('DELETE', $path, "$PATH{$self->{dialect}{$path}}/$id",
-        undef, %option);
+    return $self->ask('POST', $path, "/groups/$ID/destroy", undef, %option)
+        if $self->{dialect}{$path} eq 'portsip';
+
+    return $self->ask('DELETE', $path,
+        "$PATH{$self->{dialect}{$path}}/$UUID", undef, %option);
 }
 
 # SCIM's PATCH, a list of operations
