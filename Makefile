@@ -132,6 +132,8 @@ BENCH_PACKAGES := wrk nghttp2-client valgrind libnginx-mod-http-lua \
 WEATHER_PACKAGES := valgrind dpkg-dev xz-utils libnginx-mod-http-lua \
                libnginx-mod-http-js
 
+LINT_PACKAGES := lua-check
+
 FUZZ_PACKAGES := clang libclang-rt-14-dev|libclang-rt-19-dev llvm
 
 # Debian 12 has dh_nginx in nginx-dev
@@ -274,6 +276,11 @@ coverage: deps              ## line coverage of src/ by all tests (ARGS=file.c)
 	-@$(MAKE) -s -f t/unit/unit.mk BUILD=build/coverage/unit \
 	    SANITIZE=--coverage $(UNITS:build/unit/test_%=%) >/dev/null
 	@perl t/weather/coverage.pl build/coverage $(ARGS)
+
+.PHONY: lint
+lint:                       ## luacheck: dialects, policies, examples
+	@$(MAKE) --no-print-directory deps PACKAGES='$(LINT_PACKAGES)'
+	@luacheck --quiet lua examples .luacheckrc
 
 .PHONY: fuzz-deps
 fuzz-deps:

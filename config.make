@@ -25,3 +25,15 @@ $NGX_OBJS/addon/$ngx_http_group_dir/$ngx_http_group_obj.o: \\
 
 END
 done
+
+# the page of group_console, as a C string
+
+cat << END >> $NGX_MAKEFILE
+$NGX_OBJS/addon/http/ngx_http_group_console.o: \\
+	$NGX_OBJS/ngx_http_group_console.h
+
+$NGX_OBJS/ngx_http_group_console.h: $ngx_http_group_src/console/console.html
+	sed -e 's/[\\\\"]/\\\\&/g' -e 's/^/"/' -e 's/\$\$/\\\\n"/' \\
+		$ngx_http_group_src/console/console.html > \$@
+
+END

@@ -84,7 +84,8 @@ END
 cd "$tree"
 env -i PATH="$PATH" HOME="$out" LC_ALL=C.UTF-8 \
     DEB_BUILD_OPTIONS="parallel=${JOBS:-2}" \
-    dpkg-buildpackage -us -uc
+    dpkg-buildpackage -us -uc >"$out/build.log" 2>&1 ||
+    { tail -n 40 "$out/build.log" >&2; echo "see $out/build.log" >&2; exit 1; }
 
 cd "$out"
 rm -rf "$tree"

@@ -268,6 +268,13 @@ static ngx_command_t  ngx_http_group_commands[] = {
       offsetof(ngx_http_group_loc_conf_t, plan_max_calls),
       &ngx_http_group_calls_bounds },
 
+    { ngx_string("group_console"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_group_console_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("group_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_group_metrics_directive,
@@ -644,6 +651,11 @@ ngx_http_group_merge_dialect(ngx_conf_t *cf, ngx_http_group_loc_conf_t *conf)
         }
 
         ngx_http_group_replay_skew(conf->replay, conf->max_skew);
+    }
+
+    if (conf->explain && ngx_http_group_console_location(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_http_group_metrics_location(cf, conf) != NGX_OK) {

@@ -43,6 +43,7 @@ typedef struct {
     ngx_array_t                rows;          /* of ngx_http_group_row_t * */
     ngx_shm_zone_t            *metrics;
     ngx_shm_zone_t            *old_metrics;   /* before a reload, or NULL */
+    ngx_array_t               *explained;     /* locations: group_explain on */
 } ngx_http_group_main_conf_t;
 
 
@@ -112,8 +113,10 @@ typedef struct {
     ngx_http_request_t        *request;       /* the client's */
     ngx_uint_t                *pending;       /* calls of the same round */
     ngx_group_fetch_t         *fetch;         /* that it is, or NULL */
-    ngx_event_t                timer;         /* of the fetch */
+    ngx_http_request_t        *sr;            /* the fetch's subrequest, */
+    ngx_event_t                timer;         /* and its time */
     size_t                     limit;         /* of the answer's body */
+    ngx_http_posted_request_t  posted;        /* wakes the client's request */
 
     ngx_str_t                  method;
     ngx_str_t                  path;          /* percent-encoded */
@@ -392,6 +395,13 @@ ngx_int_t ngx_http_group_answer_document(ngx_http_request_t *r,
 ngx_int_t ngx_http_group_call_start(ngx_http_request_t *r,
     ngx_http_group_call_t *call);
 
+/* a subrequest that could not be made ready ends, and does nothing */
+void ngx_http_group_call_break(ngx_http_request_t *sr,
+    ngx_http_group_call_t *call);
+
+/* one call less to wait for: the client's request goes on after the last one */
+void ngx_http_group_call_wake(ngx_http_group_call_t *call);
+
 /* the call that a subrequest carries, or NULL: it is not one of ours */
 ngx_http_group_call_t *ngx_http_group_call_of(ngx_http_request_t *r);
 
@@ -470,6 +480,20 @@ ngx_uint_t ngx_http_group_explains(ngx_http_group_ctx_t *ctx);
 /* answers with the explanation; as ngx_http_group_respond() */
 ngx_int_t ngx_http_group_explain_respond(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
+
+/* http/ngx_http_group_console.c */
+
+/* group_console */
+char *ngx_http_group_console_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* a location with group_explain on, for the page.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_console_location(ngx_conf_t *cf,
+    ngx_http_group_loc_conf_t *glcf);
+
+/* the content handler of group_console */
+ngx_int_t ngx_http_group_console_handler(ngx_http_request_t *r);
 
 
 /* http/ngx_http_group_respond.c */

@@ -135,8 +135,8 @@ sub calls {
 sub worker {
     for my $file (glob '/proc/[0-9]*/stat') {
         open my $fh, '<', $file or next;
-        my ($pid, $name, $parent) = (<$fh> // '')
-            =~ /^(\d+) \((.*)\) \S (\d+)/ or next;
+        my ($pid, $parent) = (<$fh> // '') =~ /^(\d+) \(.*\) \S (\d+)/
+            or next;
         return $pid if $parent == $t->{nginx};
     }
     return;

@@ -217,6 +217,10 @@ $at{params_changed} = names(
     '(ctx.params.a .. tostring(ctx.params.b)) ctx.params.b = "left"',
     params => 'a=1');
 
+$at{params_at_once} = names('prefix .. tostring(ctx.params.prefix)',
+    top => 'local params = ... prefix = params.prefix params.prefix = "x"'
+    . ' if params.other then error("no other", 0) end', params => 'prefix=p');
+
 $at{query} = at('signalwire', 'signalwire', request => <<'END');
     if ctx.query.name_contains == "change" then
         ctx.query.name_contains = "a b"
@@ -576,6 +580,8 @@ subtest 'ctx' => sub {
     is(told($at{params}), 'one two||x=y|nil', 'params');
     is(told($at{params_changed}), '1nil', 'params are new');
     is(told($at{params_changed}), '1nil', 'for each request');
+    is(told($at{params_at_once}), 'pp', 'the file has them, too')
+        for 1 .. 2;
 };
 
 subtest 'ctx.query' => sub {
@@ -778,6 +784,25 @@ subtest 'files that are wrong' => sub {
         qr/"\S+\/none\.lua" failed \(2: No such file/, 'no file');
     $t->config_fails('group_policy %%DIR%%;', qr/policy "\S+" is not a file/,
         'a directory');
+
+    my ($exit, $output) = $t->test_config('group_policy none.lua;');
+    like($output, qr{policy "none\.lua" is not in "/\S+/policies", and open},
+        'where installed ones are looked for');
+    my ($dir) = $output =~ /is not in "(.*?)"/;
+    for my $name ('./none.lua', 'policies/none.lua') {
+        ($exit, $output) = $t->test_config("group_policy $name;");
+        unlike($output, qr/is not in/, "$name is a place of its own");
+    }
+    SKIP: {
+        skip 'no policies are installed', 1 if !-f "$dir/naming.lua";
+        $t->config_ok('group_policy naming.lua min=1;', 'an installed one');
+    }
+
+    $t->write_file('wants.lua', 'local params = ...'
+            . ' if not params.a then error("a is missing", 0) end return {}');
+    $t->config_fails('group_policy wants.lua;',
+        qr/policy "\S+wants\.lua": a is missing/, 'a parameter is missing');
+    $t->config_ok('group_policy wants.lua a=;', 'a parameter is there');
 
     fails('a syntax error', "local x = 1\nif x then\n",
         'bad\.lua:\d+: .*\'end\' expected');

@@ -299,9 +299,9 @@ $at{waits} = at(ms => 100, request => <<'END');
 ctx:fetch{uri = "/ask/echo?delay=" .. 0.4}
 ctx.group.name = "waited"
 END
-$at{counts} = at(ms => 500, request => <<"END");
+$at{counts} = at(ms => 2000, request => <<"END");
 for part = 1, 9 do
-    local till = os.clock() + @{[0.15 * $t->patience]}
+    local till = os.clock() + @{[0.3 * $t->patience]}
     while os.clock() < till do end
     ctx:log("info", "part " .. part)
     ctx:fetch{uri = "/ask/echo"}
@@ -321,7 +321,7 @@ $at{fetches_much} = tells('local all = {} for i = 1, 30 do'
     . ' .. i end found = "n" .. #all',
     more => 'group_policy_memory 1m;', ms => 5000);
 $at{garbage} = tells('for i = 1, 30 do'
-    . ' local x = (tostring(i) .. "x"):rep(100000)'
+    . ' local x = (tostring(i) .. "x"):rep(30000)'
     . ' ctx:fetch{uri = "/ask/echo"} end found = "fine"',
     more => 'group_policy_memory 1m;', ms => 5000);
 

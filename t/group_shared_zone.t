@@ -359,8 +359,8 @@ subtest 'the directive' => sub {
             . ' group_shared_zone a 1m;'}, qr/zone "a" is already there/,
         'twice');
     $t->config_fails({http => 'limit_req_zone $uri zone=a:1m rate=1r/s;'
-            . ' group_shared_zone a 1m;'}, qr/"a" is already (?:declared|bound)/,
-        'another module\'s');
+            . ' group_shared_zone a 1m;'},
+        qr/"a" is already (?:declared|bound)/, 'another module\'s');
     $t->config_fails('group_shared_zone a 1m;',
         qr/directive is not allowed here/, 'in a server');
     $t->config_fails({http => 'group_shared_zone a;'},

@@ -40,7 +40,7 @@ trap finish EXIT
 trap 'exit 1' INT TERM
 
 say() {
-    echo "package: $*"
+    echo "package: $((SECONDS / 60)):$(printf %02d $((SECONDS % 60))) $*"
 }
 
 fail() {
@@ -138,6 +138,9 @@ quiet debootstrap --variant=minbase "$codename" "$root" "$mirror"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 
+# nothing has to survive a loss of power
+echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
+
 sed 's/^/deb /' "$work/sources" >"$root/etc/apt/sources.list"
 apt-config dump | grep -E '^Acquire::[^ ]* "[^"]' |
     grep -v '^Acquire::IndexTargets' >"$root/etc/apt/apt.conf.d/90machine" || :
@@ -187,9 +190,10 @@ run nginx -t
 run nginx -T 2>/dev/null | grep 'load_module.*ngx_http_group_module' ||
     fail "the module is not loaded"
 
-for dialect in "$here"/lua/dialects/*.lua; do
-    cmp "$dialect" "$root/usr/share/nginx/lua/group/dialects/${dialect##*/}"
-done
+(cd "$here/lua" && ls dialects/*.lua policies/*.lua) |
+    while IFS= read -r file; do
+        cmp "$here/lua/$file" "$root/usr/share/nginx/lua/group/$file"
+    done
 
 # port 80 may be taken on this machine
 rm "$root/etc/nginx/sites-enabled/default"

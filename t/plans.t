@@ -291,6 +291,21 @@ subtest 'a client that goes away leaves nothing half done' => sub {
         'the group is there');
 };
 
+subtest 'a group that goes while groups are listed is not listed' => sub {
+    my ($gone, @stay) = map { make('portsip', $_, 101)->json->{id} }
+        qw(leaves stays1 stays2);
+    $emulator{portsip}->fault({method => 'GET', path => "$gone/members",
+        status => 404});
+
+    my $r = call('vinyldns', 'portsip', uri => collection('vinyldns'));
+    is($r->status, 200, 'the others are');
+
+    my %members = map { ($_->{id} => $_->{members}) } @{$r->json->{groups}};
+    ok(!$members{$gone}, 'and that one is not');
+    is_deeply([map { [map { $_->{id} } @{$members{$_} // []}] } @stay],
+        [[101], [101]], 'with their members');
+};
+
 subtest 'an answer that has to be read' => sub {
     my $r = call('signalwire', 'portsip', method => 'POST',
         uri => collection('signalwire'), json => {name => 'read'});

@@ -1,7 +1,7 @@
 -- audit: one line of JSON for each change.
 --
 --   error_log /var/log/nginx/groups.log notice;
---   group_policy audit.lua;                       # the last of the policies
+--   group_policy audit.lua "before=/directory/groups/{id}";
 --
 -- parameter   default
 -- level       notice      of the error log: error, warn, notice or info
@@ -12,7 +12,7 @@
 -- attempts    off         "on": a line before the change, too, with the
 --                         outcome "asked"
 --
--- The line has
+-- It is the last of the policies. The line has
 --
 --   who        the principal, or null       addr    the client's address
 --   operation  group.create, ...            id      the group's, upstream
@@ -66,8 +66,8 @@ local CHANGES = {
     ["member.add"] = true, ["member.remove"] = true,
 }
 
--- bytes of "asked", "before" and "after"
-local ROOM = 220
+-- bytes of a line, of the three parts together, and of each of the first two
+local LINE, PARTS, PART = 1024, 700, 220
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n" }
 
@@ -118,12 +118,12 @@ local function json(value, brief)
     return "{" .. table.concat(parts, ",") .. "}"
 end
 
-local function part(value)
+local function part(value, room)
     local text = json(value)
-    if #text > ROOM then
+    if #text > room then
         text = json(value, true)
     end
-    return #text > ROOM and '"..."' or text
+    return #text > room and '"..."' or text
 end
 
 -- the beginning of a long text, with whole characters
@@ -141,12 +141,18 @@ end
 local asked, before = "null", "null"
 
 local function write(ctx, outcome, after)
-    ctx:log(level, '{"who":' .. short(ctx.principal and ctx.principal.id)
+    local head = '{"who":' .. short(ctx.principal and ctx.principal.id)
         .. ',"addr":' .. short(ctx:var("remote_addr"))
         .. ',"operation":' .. quote(ctx.operation)
         .. ',"id":' .. short(ctx:var("group_id"))
-        .. ',"asked":' .. asked .. ',"before":' .. before
-        .. ',"after":' .. after .. ',"outcome":"' .. outcome .. '"}')
+    local rest = ',"outcome":"' .. outcome .. '"}'
+    local parts = ',"asked":' .. asked .. ',"before":' .. before
+        .. ',"after":' .. after
+
+    if #head + #parts + #rest > LINE then
+        parts = ',"asked":"...","before":"...","after":"..."'
+    end
+    ctx:log(level, head .. parts .. rest)
 end
 
 local function read(ctx)
@@ -162,7 +168,7 @@ local function read(ctx)
     end)
     local res = ctx:fetch{ uri = uri, timeout = timeout }
 
-    return res and res.status == 200 and part(res.json) or "null"
+    return res and res.status == 200 and part(res.json, PART) or "null"
 end
 
 local policy = {}
@@ -172,7 +178,7 @@ function policy.request(ctx)
         return
     end
 
-    asked = part(ctx.group or ctx.member)
+    asked = part(ctx.group or ctx.member, PART)
 
     if before_uri and ctx.operation ~= "group.create" then
         before = read(ctx)
@@ -184,7 +190,8 @@ end
 
 function policy.response(ctx)
     if CHANGES[ctx.operation] then
-        write(ctx, "done", part(ctx.group or ctx.member))
+        write(ctx, "done", part(ctx.group or ctx.member,
+            PARTS - #asked - #before))
     end
 end
 

@@ -1,7 +1,7 @@
 -- owner: who may change groups that somebody else made.
 --
---   group_policy owner.lua prefix={principal}- admins=ops
---                          lookup=/directory/groups/{id} field=name;
+--   group_policy owner.lua "prefix={principal}-" admins=ops
+--                          "lookup=/directory/groups/{id}" field=name;
 --   group_policy owner.lua "ask=/owners?group={id}&who={principal}";
 --
 -- parameter   default
@@ -19,7 +19,8 @@
 --                       deny or pass
 --
 -- {id}, {principal}, {operation} and {container} in "lookup" and "ask" become
--- what they stand for, percent-encoded. One of "prefix" and "ask" must be
+-- what they stand for, percent-encoded; in nginx.conf a parameter with a brace
+-- in it stands in quotes. One of "prefix" and "ask" must be
 -- given. A prefix is asked of new names, too: nobody makes, or calls, a group
 -- as if it were another one's. Without "lookup" the name of a group that is
 -- changed is not known. Answers "forbidden", or "unavailable" when there is no
@@ -62,7 +63,7 @@ end
 if next(params) then
     error('unknown parameter "' .. next(params) .. '"', 0)
 end
-if not prefix == not ask then
+if (prefix == nil) == (ask == nil) then
     error("give either prefix or ask", 0)
 end
 if prefix == "" then

@@ -37,6 +37,7 @@ static ngx_int_t ngx_group_encode_missing(ngx_pool_t *pool,
 static ngx_uint_t ngx_group_encode_carries(ngx_array_t *fields,
     ngx_uint_t depth, ngx_str_t *prefix, ngx_str_t *key,
     ngx_group_field_t **found);
+static ngx_uint_t ngx_group_encode_address(ngx_group_value_t *value);
 static ngx_uint_t ngx_group_encode_empty(ngx_group_value_t *value);
 static ngx_int_t ngx_group_encode_lose(ngx_pool_t *pool, ngx_str_t *prefix,
     ngx_str_t *key, ngx_array_t *lost);
@@ -594,11 +595,7 @@ ngx_group_encode_missing(ngx_pool_t *pool, ngx_array_t *fields,
 
     for (v = in->u.items.first; v; v = v->next) {
 
-        if (ngx_group_encode_empty(v) || ngx_group_str_is(&v->key, "id")
-            || ngx_group_str_is(&v->key, "group_id")
-            || ngx_group_str_is(&v->key, "owner")
-            || ngx_group_str_is(&v->key, "ref"))
-        {
+        if (ngx_group_encode_empty(v) || ngx_group_encode_address(v)) {
             continue;
         }
 
@@ -620,6 +617,22 @@ ngx_group_encode_missing(ngx_pool_t *pool, ngx_array_t *fields,
 
         if (!ngx_group_encode_carries(fields, depth, prefix, &v->key, &field))
         {
+            /* a member that is known by its id alone stands in the path */
+
+            if (v->type == NGX_GROUP_OBJECT) {
+                item = v->u.items.first;
+
+                while (item && (ngx_group_encode_empty(item)
+                                || ngx_group_encode_address(item)))
+                {
+                    item = item->next;
+                }
+
+                if (item == NULL) {
+                    continue;
+                }
+            }
+
             if (ngx_group_encode_lose(pool, prefix, &v->key, lost) != NGX_OK) {
                 return NGX_ERROR;
             }
@@ -716,6 +729,16 @@ ngx_group_encode_carries(ngx_array_t *fields, ngx_uint_t depth,
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_group_encode_address(ngx_group_value_t *value)
+{
+    return ngx_group_str_is(&value->key, "id")
+           || ngx_group_str_is(&value->key, "group_id")
+           || ngx_group_str_is(&value->key, "owner")
+           || ngx_group_str_is(&value->key, "ref");
 }
 
 

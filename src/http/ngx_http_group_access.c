@@ -10,7 +10,8 @@ static ngx_int_t ngx_http_group_authorize(ngx_http_request_t *r,
     ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
 static void ngx_http_group_raw_path(ngx_http_request_t *r, ngx_str_t *path,
     ngx_uint_t *raw);
-static void ngx_http_group_origin(ngx_http_request_t *r, ngx_str_t *origin);
+static ngx_int_t ngx_http_group_origin(ngx_http_request_t *r,
+    ngx_str_t *origin);
 
 
 static ngx_str_t  ngx_http_group_owner = ngx_string("owner");
@@ -167,7 +168,9 @@ ngx_http_group_match(ngx_http_request_t *r, ngx_http_group_ctx_t **pctx)
                               ? glcf->upstream_base_path
                               : glcf->upstream_dialect->base_path;
 
-    ngx_http_group_origin(r, &ctx->client.origin);
+    if (ngx_http_group_origin(r, &ctx->client.origin) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_http_group_raw_path(r, &path, &raw);
 
@@ -268,7 +271,7 @@ ngx_http_group_raw_path(ngx_http_request_t *r, ngx_str_t *path,
 
 /* "https://host": what the client knows us by */
 
-static void
+static ngx_int_t
 ngx_http_group_origin(ngx_http_request_t *r, ngx_str_t *origin)
 {
     u_char     *p, addr[NGX_SOCKADDR_STRLEN];
@@ -300,7 +303,7 @@ ngx_http_group_origin(ngx_http_request_t *r, ngx_str_t *origin)
     p = ngx_pnalloc(r->pool, origin->len + host.len);
     if (p == NULL) {
         origin->len = 0;
-        return;
+        return NGX_ERROR;
     }
 
     origin->data = p;
@@ -314,6 +317,8 @@ ngx_http_group_origin(ngx_http_request_t *r, ngx_str_t *origin)
 
     p = ngx_cpymem(p, host.data, host.len);
     origin->len = p - origin->data;
+
+    return NGX_OK;
 }
 
 

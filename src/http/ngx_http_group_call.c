@@ -15,6 +15,7 @@
 
 
 static void ngx_http_group_call_handler(ngx_http_request_t *sr);
+static void ngx_http_group_call_broken(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_group_call_set(ngx_http_request_t *sr,
     ngx_http_group_call_t *call);
 static ngx_int_t ngx_http_group_call_done(ngx_http_request_t *sr, void *data,
@@ -147,7 +148,30 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
 
     ngx_http_set_ctx(sr, call, ngx_http_group_module);
 
-    return ngx_http_group_call_headers(sr, call);
+    if (ngx_http_group_call_headers(sr, call) != NGX_OK) {
+        ngx_http_group_call_break(sr, call);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* it is in nginx's list of what is to be run: it runs, and does nothing */
+
+void
+ngx_http_group_call_break(ngx_http_request_t *sr, ngx_http_group_call_t *call)
+{
+    call->done = 1;
+
+    sr->write_event_handler = ngx_http_group_call_broken;
+}
+
+
+static void
+ngx_http_group_call_broken(ngx_http_request_t *sr)
+{
+    ngx_http_finalize_request(sr, NGX_OK);
 }
 
 
@@ -245,15 +269,34 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         }
     }
 
-    if (--*call->pending == 0) {
-        r->write_event_handler = ngx_http_core_run_phases;
-
-        (void) ngx_http_post_request(r, NULL);
-    }
+    ngx_http_group_call_wake(call);
 
     /* errors are answered by the client's request, in the client's dialect */
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_group_call_wake(ngx_http_group_call_t *call)
+{
+    ngx_http_request_t    *r;
+    ngx_http_group_ctx_t  *ctx;
+
+    r = call->request;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
+
+    /* a request that failed for itself has its answer, or is sending it */
+
+    if (--*call->pending == 0
+        && ctx && ctx->state != NGX_HTTP_GROUP_FINISHED)
+    {
+        r->write_event_handler = ngx_http_core_run_phases;
+
+        /* what it takes is there: a request that is not woken would hang */
+
+        (void) ngx_http_post_request(r, &call->posted);
+    }
 }
 
 

@@ -52,25 +52,15 @@ static ngx_int_t ngx_http_group_explain_written(ngx_pool_t *pool,
     ngx_group_answer_t *answer, ngx_group_value_t *object);
 static ngx_int_t ngx_http_group_explain_body(ngx_pool_t *pool,
     ngx_str_t *media_type, ngx_str_t *body, ngx_group_value_t *object);
-static ngx_int_t ngx_http_group_explain_clean(ngx_pool_t *pool,
-    ngx_group_value_t *value);
 static ngx_int_t ngx_http_group_explain_utf8(ngx_pool_t *pool,
     ngx_str_t *text);
 
 static ngx_str_t *ngx_http_group_explain_file(ngx_pool_t *pool,
     ngx_group_policy_t *policy);
-static ngx_group_value_t *ngx_http_group_explain_add(ngx_pool_t *pool,
-    ngx_group_value_t *parent, char *name, ngx_group_type_e type);
 static ngx_int_t ngx_http_group_explain_set(ngx_pool_t *pool,
     ngx_group_value_t *object, char *name, ngx_group_value_t *value);
-static ngx_int_t ngx_http_group_explain_text(ngx_pool_t *pool,
-    ngx_group_value_t *object, char *name, ngx_str_t *text);
-static ngx_int_t ngx_http_group_explain_literal(ngx_pool_t *pool,
-    ngx_group_value_t *object, char *name, const char *text);
 static ngx_int_t ngx_http_group_explain_number(ngx_pool_t *pool,
     ngx_group_value_t *object, char *name, int64_t n);
-static ngx_int_t ngx_http_group_explain_list(ngx_pool_t *pool,
-    ngx_group_value_t *object, char *name, ngx_array_t *texts);
 static ngx_int_t ngx_http_group_explain_push(ngx_pool_t *pool,
     ngx_group_value_t *list, ngx_str_t *text);
 
@@ -1152,7 +1142,7 @@ ngx_http_group_explain_body(ngx_pool_t *pool, ngx_str_t *media_type,
 
 /* a path or a header may be of any bytes, JSON is of characters */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_explain_clean(ngx_pool_t *pool, ngx_group_value_t *value)
 {
     ngx_group_value_t  *v;
@@ -1238,7 +1228,7 @@ ngx_http_group_explain_file(ngx_pool_t *pool, ngx_group_policy_t *policy)
 
 /* a new value, in an object by its name or in an array; NULL: no memory */
 
-static ngx_group_value_t *
+ngx_group_value_t *
 ngx_http_group_explain_add(ngx_pool_t *pool, ngx_group_value_t *parent,
     char *name, ngx_group_type_e type)
 {
@@ -1278,7 +1268,7 @@ ngx_http_group_explain_set(ngx_pool_t *pool, ngx_group_value_t *object,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_explain_text(ngx_pool_t *pool, ngx_group_value_t *object,
     char *name, ngx_str_t *text)
 {
@@ -1287,7 +1277,7 @@ ngx_http_group_explain_text(ngx_pool_t *pool, ngx_group_value_t *object,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_explain_literal(ngx_pool_t *pool, ngx_group_value_t *object,
     char *name, const char *text)
 {
@@ -1309,7 +1299,7 @@ ngx_http_group_explain_number(ngx_pool_t *pool, ngx_group_value_t *object,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_group_explain_list(ngx_pool_t *pool, ngx_group_value_t *object,
     char *name, ngx_array_t *texts)
 {

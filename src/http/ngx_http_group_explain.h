@@ -40,4 +40,24 @@ ngx_group_value_t *ngx_http_group_explain_answer(ngx_http_group_ctx_t *ctx,
     ngx_group_step_t *step, ngx_uint_t n);
 
 
+/*
+ * JSON by its parts, in http/ngx_http_group_explain.c.  A new value, in an
+ * object by its name or in an array; NULL: no memory.
+ */
+ngx_group_value_t *ngx_http_group_explain_add(ngx_pool_t *pool,
+    ngx_group_value_t *parent, char *name, ngx_group_type_e type);
+
+/* a member of an object; names are literals.  These: NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_explain_text(ngx_pool_t *pool,
+    ngx_group_value_t *object, char *name, ngx_str_t *text);
+ngx_int_t ngx_http_group_explain_literal(ngx_pool_t *pool,
+    ngx_group_value_t *object, char *name, const char *text);
+ngx_int_t ngx_http_group_explain_list(ngx_pool_t *pool,
+    ngx_group_value_t *object, char *name, ngx_array_t *texts);
+
+/* replaces what is no UTF-8 in all texts */
+ngx_int_t ngx_http_group_explain_clean(ngx_pool_t *pool,
+    ngx_group_value_t *value);
+
+
 #endif /* _NGX_HTTP_GROUP_EXPLAIN_H_INCLUDED_ */

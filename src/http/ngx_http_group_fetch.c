@@ -12,7 +12,6 @@
 static ngx_int_t ngx_http_group_fetch_headers(ngx_http_group_call_t *call);
 static ngx_int_t ngx_http_group_fetch_header(ngx_http_group_call_t *call,
     ngx_str_t *name, ngx_str_t *value);
-static void ngx_http_group_fetch_wake(ngx_http_group_call_t *call);
 static void ngx_http_group_fetch_late(ngx_event_t *ev);
 static void ngx_http_group_fetch_cleanup(void *data);
 
@@ -61,13 +60,19 @@ ngx_http_group_fetch_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     if (ngx_http_subrequest(r, &uri, &args, &sr, ps,
                             NGX_HTTP_SUBREQUEST_BACKGROUND)
-        != NGX_OK
-        || ngx_http_group_call_headers(sr, call) != NGX_OK)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    if (ngx_http_group_call_headers(sr, call) != NGX_OK) {
+        ngx_http_group_call_break(sr, call);
+        return NGX_ERROR;
+    }
+
     ngx_http_group_call_method(sr, call);
+
+    call->sr = sr;
 
     call->timer.handler = ngx_http_group_fetch_late;
     call->timer.data = call;
@@ -120,7 +125,7 @@ ngx_http_group_fetch_done(ngx_http_group_call_t *call)
         }
     }
 
-    ngx_http_group_fetch_wake(call);
+    ngx_http_group_call_wake(call);
 }
 
 
@@ -199,27 +204,16 @@ ngx_http_group_fetch_header(ngx_http_group_call_t *call, ngx_str_t *name,
 }
 
 
-static void
-ngx_http_group_fetch_wake(ngx_http_group_call_t *call)
-{
-    ngx_http_request_t  *r;
-
-    r = call->request;
-
-    if (--*call->pending == 0) {
-        r->write_event_handler = ngx_http_core_run_phases;
-
-        (void) ngx_http_post_request(r, NULL);
-    }
-}
-
-
-/* the hook goes on; what is still to come is for nobody */
+/*
+ * The hook goes on.  What is still to come is for nobody, and the client's
+ * connection shall not wait for it: an upstream is left at once.
+ */
 
 static void
 ngx_http_group_fetch_late(ngx_event_t *ev)
 {
     ngx_connection_t       *c;
+    ngx_http_upstream_t    *u;
     ngx_http_group_call_t  *call;
 
     call = ev->data;
@@ -233,7 +227,13 @@ ngx_http_group_fetch_late(ngx_event_t *ev)
     call->done = 1;
     call->fetch->failed = "timeout";
 
-    ngx_http_group_fetch_wake(call);
+    u = call->sr->upstream;
+
+    if (u && u->cleanup) {
+        (*u->cleanup)(call->sr);
+    }
+
+    ngx_http_group_call_wake(call);
     ngx_http_run_posted_requests(c);
 }
 

@@ -52,8 +52,6 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     ctx->state = NGX_HTTP_GROUP_FINISHED;
 
-    ngx_http_group_count_request(ctx);
-
     /* who waits to be told to continue need not send a body any more */
 
     r->expect_tested = 1;
@@ -64,6 +62,12 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         ngx_http_finalize_request(r, rc);
         return NGX_DONE;
     }
+
+    if (ngx_http_group_respond_headers(r, ctx, answer) != NGX_OK) {
+        return ngx_http_group_fail(r);
+    }
+
+    ngx_http_group_count_request(ctx);
 
     ctx->answered = 1;
 
@@ -88,10 +92,6 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     if (answer->status != NGX_HTTP_NO_CONTENT) {
         r->headers_out.content_length_n = answer->body.len;
-    }
-
-    if (ngx_http_group_respond_headers(r, ctx, answer) != NGX_OK) {
-        return ngx_http_group_fail(r);
     }
 
     if (answer->body.len == 0) {
@@ -244,6 +244,12 @@ ngx_http_group_log_error(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     last = text + sizeof(text);
 
     p = ngx_http_group_log_text(p, last, &error->detail);
+
+    /* which one it is stands in the configuration */
+
+    if (ngx_group_str_is(&error->code, "scope")) {
+        p = ngx_slprintf(p, last, ": \"%V\"", &error->subject);
+    }
 
     if (error->problems) {
         problem = error->problems->elts;

@@ -119,6 +119,7 @@ ngx_group_id_copy(ngx_pool_t *pool, ngx_str_t *in, u_char *buf,
 
     out->data = ngx_pnalloc(pool, in->len);
     if (out->data == NULL) {
+        out->len = 0;
         return NGX_ERROR;
     }
 

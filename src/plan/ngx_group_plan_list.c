@@ -535,12 +535,37 @@ ngx_group_plan_fill(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_filled(ngx_group_plan_t *plan)
 {
-    ngx_str_t  key;
+    ngx_str_t           key;
+    ngx_group_value_t  *items, *v, *next, *rest;
 
-    ngx_str_set(&key, "members");
-    ngx_group_value_set(plan->item, &key, plan->members);
+    rest = plan->item->next;
 
-    plan->item = plan->item->next;
+    if (plan->members) {
+        ngx_str_set(&key, "members");
+        ngx_group_value_set(plan->item, &key, plan->members);
+
+    } else {
+        /* the group is there no more: the list is told without it */
+
+        items = ngx_group_plan_get(plan->result, "items");
+        v = items->u.items.first;
+
+        items->u.items.first = NULL;
+        items->u.items.last = NULL;
+        items->n = 0;
+
+        while (v) {
+            next = v->next;
+
+            if (v != plan->item) {
+                ngx_group_value_push(items, v);
+            }
+
+            v = next;
+        }
+    }
+
+    plan->item = rest;
 
     return ngx_group_plan_fill(plan);
 }

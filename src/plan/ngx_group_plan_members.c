@@ -416,6 +416,18 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
     step = ngx_group_plan_answered(plan);
 
     if (step == NULL) {
+
+        /* somebody deleted the group since it was listed */
+
+        if (plan->op->operation == NGX_GROUP_GROUP_LIST
+            && plan->error.outcome == NGX_GROUP_NOT_FOUND)
+        {
+            ngx_memzero(&plan->error, sizeof(ngx_group_error_t));
+            plan->members = NULL;
+
+            return plan->after(plan);
+        }
+
         return NGX_DECLINED;
     }
 

@@ -92,5 +92,6 @@ $(BUILD)/nginx/objs/ngx_auto_config.h:
 	    $(abspath $(NGINX_SRC))/configure $(BUILD)/nginx/
 	cd $(BUILD)/nginx && ./configure --with-compat --with-threads \
 	    --without-http --without-http-cache >configure.log
+	echo '#define NGX_HTTP_GROUP_POLICY_PATH "lua/policies"' >>$@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
