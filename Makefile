@@ -134,6 +134,12 @@ WEATHER_PACKAGES := valgrind dpkg-dev xz-utils libnginx-mod-http-lua \
 
 LINT_PACKAGES := lua-check
 
+# nodejs and npm may be there from elsewhere; a playwright-core that asks for no
+# newer nodejs than Debian 12's
+CONSOLE_PACKAGES = $(PACKAGES) chromium \
+               $(if $(shell command -v npm),,nodejs npm)
+PLAYWRIGHT  ?= playwright-core@1.49.1
+
 FUZZ_PACKAGES := clang libclang-rt-14-dev|libclang-rt-19-dev llvm
 
 # Debian 12 has dh_nginx in nginx-dev
@@ -281,6 +287,20 @@ coverage: deps              ## line coverage of src/ by all tests (ARGS=file.c)
 lint:                       ## luacheck: dialects, policies, examples
 	@$(MAKE) --no-print-directory deps PACKAGES='$(LINT_PACKAGES)'
 	@luacheck --quiet lua examples .luacheckrc
+
+.PHONY: test-console
+test-console:               ## group_console in Chromium (SCREENSHOT=file.png)
+	@$(MAKE) --no-print-directory deps PACKAGES='$(CONSOLE_PACKAGES)'
+	@$(MAKE) --no-print-directory all
+	@test -d '$(BUILDDIR)/console/node_modules/playwright-core' \
+	    || npm install --no-save --no-audit --no-fund --loglevel=error \
+	        --prefix '$(BUILDDIR)/console' '$(PLAYWRIGHT)'
+	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
+	    TEST_NGINX_MODULE='$(abspath $(MODULE))' \
+	    TEST_GROUP_PLAYWRIGHT='$(abspath \
+	        $(BUILDDIR)/console/node_modules)' \
+	    $(if $(SCREENSHOT),CONSOLE_SCREENSHOT='$(abspath $(SCREENSHOT))') \
+	    $(PROVE) -It/lib t/console.t
 
 .PHONY: fuzz-deps
 fuzz-deps:

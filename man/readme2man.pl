@@ -20,8 +20,9 @@ my $DATA = '/usr/share/nginx/lua/group';
 
 # about the clone, not about what is installed; with all that is below them
 my %LEFT_OUT = map { $_ => 1 } 'Two commands', 'First configuration',
-    'I want to ...', 'What is supported', 'Install', 'Building', 'Performance',
-    'Source and tests', 'Assumed vendor facts', 'License';
+    'Trying translations', 'I want to ...', 'What is supported', 'Install',
+    'Building', 'Performance', 'Source and tests', 'Assumed vendor facts',
+    'License';
 
 my $WIDTH = 78;     # of the lines that are written
 my $SHORT = 12;     # a cell up to this length shares its line with others

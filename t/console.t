@@ -115,9 +115,16 @@ location /scim.ps/ {
     $proxy
 }
 
-location /real/ {
-    group_dialect   signalwire;
-    group_base_path /real;
+# without the base path that it needs: its requests come to the next one
+location /lost/ {
+    group_dialect signalwire;
+    group_explain on;
+    $proxy
+}
+
+location /api/ {
+    group_dialect     signalwire;
+    group_credentials off;
     $proxy
 }
 END
@@ -181,7 +188,7 @@ subtest 'what it knows' => sub {
 
     my @locations = @{$r->json->{locations}};
     is_deeply([sort map { $_->{location} } @locations],
-        [qw(/ff.sw/ /ps.ff/ /scim.ps/ /sw.vd/ /vd.ps/ /vd.sw/)],
+        [qw(/ff.sw/ /lost/ /ps.ff/ /scim.ps/ /sw.vd/ /vd.ps/ /vd.sw/)],
         'of locations that explain, and no others');
 
     my ($sw) = grep { $_->{location} eq '/sw.vd/' } @locations;
@@ -212,7 +219,7 @@ subtest 'what it knows' => sub {
 
 subtest 'examples do what they say' => sub {
     for my $l (@{$t->get('/console?config')->json->{locations}}) {
-        next if $l->{auth} eq 'sigv4' && $t->http2;
+        next if $l->{location} eq '/lost/';
         for my $o (@{$l->{operations}}) {
             my %sign
                 = $l->{auth} eq 'basic'
@@ -271,7 +278,8 @@ subtest 'in Chromium' => sub {
     ok(close($out), 'the browser came to the end');
     cmp_ok($n, '>', 30, 'and saw it all');
 
-    is(scalar($raw->connections), 0, 'nothing was sent upstream');
 };
+
+is(scalar($raw->connections), 0, 'nothing was sent upstream');
 
 done_testing;

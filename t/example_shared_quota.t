@@ -40,13 +40,17 @@ $e->install($two);
 
 my $conf = "worker_processes 2;\n" . $e->conf('node.conf');
 
+# a machine that has much to do is no Redis that hangs
+$conf =~ s/(\$redis_timeout) +200;/$1 10000;/ or die "no timeout\n";
+$conf =~ s/(groups=3)/$1 timeout=20000/ or die "no quota\n";
+
 # the nginx that is tested need not be the one of these packages
 my ($lua) = $conf =~ /^load_module (\S*ngx_http_lua_module\.so);/m;
 plan skip_all => 'libnginx-mod-http-lua is not installed' if !-f $lua;
 
 my ($bad, $why) = $t->test_config(conf => $conf);
 plan skip_all => "libnginx-mod-http-lua does not fit this nginx: $1"
-    if $bad && $why =~ /(?:is not binary compatible|version \d+ instead.*)/;
+    if $bad && $why =~ /(is not binary compatible|version \d+ instead of \d+)/;
 
 my $redis;
 
@@ -222,7 +226,7 @@ subtest 'Redis is down, and comes back' => sub {
 };
 
 subtest 'a Redis that hangs holds up nobody else' => sub {
-    nodes_with(sub { });
+    nodes_with(sub { s/(\$redis_timeout) 10000/$1 1000/ });
     redis('FLUSHALL');
     kill STOP => $redis;
 
@@ -240,11 +244,11 @@ subtest 'a Redis that hangs holds up nobody else' => sub {
         ->status, 200, 'another request is answered');
     is_deeply([map { $_->response->status } @client], [(503) x 8],
         'those that wait are refused');
-    cmp_ok(time - $start, '<', 1.5 * $t->patience, 'all at the same time');
+    cmp_ok(time - $start, '<', 4 * $t->patience, 'all at the same time');
 
+    # what was sent meanwhile is done now
     kill CONT => $redis;
-    my $deadline = time + 5;
-    sleep 0.05 while !eval { redis('PING') } && time < $deadline;
+    redis('PING');
     redis('FLUSHALL');
     is_deeply([map { create($NODES[$_ % 2])->status } 0 .. 3],
         [200, 200, 200, 429], 'no answer of then is taken for one of now');

@@ -203,7 +203,8 @@ subtest 'a disk that is full' => sub {
     my $r = $t->get('/cached/groups?maxItems=3', http1 => 1);
     ok($r->status == 200 || !!refused_ok('vinyldns', $r, qr/^50[02]$/,
         'an answer for the cache'), 'answered');
-    $t->like_log(qr/\[crit\].*File too large/, 'the log says why');
+    $t->like_log(qr/\[crit\].*(?:File too large|has written only)/,
+        'the log says why');
     $r = $t->request(create('vinyldns'), uri => '/cached/groups',
         http1 => 1);
     is($r->status, 200, 'the next one is well');
@@ -380,11 +381,13 @@ use strict;
 use POSIX ();
 shift;
 my ($dir) = map { m{^(.*)/nginx\.conf$} ? $1 : () } @ARGV;
+sub content {
+    open my $fh, '<', $_[0] or return '';
+    return scalar(<$fh>) // '';
+}
 sub pids {
-    return grep { $_ && open(my $fh, '<', "/proc/$_/stat")
-        && <$fh> !~ /^\d+ \(.*\) Z/ }
-        map { open(my $fh, '<', "$dir/$_") ? <$fh> =~ /(\d+)/ : () }
-        'nginx.pid', 'nginx.pid.oldbin';
+    return grep { content("/proc/$_/stat") =~ /^\d+ \(.*\) [^Z]/ }
+        map { content("$dir/$_") =~ /(\d+)/ } 'nginx.pid', 'nginx.pid.oldbin';
 }
 for my $signal (qw(QUIT TERM)) {
     $SIG{$signal} = sub { kill $signal => pids() };
@@ -392,7 +395,6 @@ for my $signal (qw(QUIT TERM)) {
 my $starter = fork;
 if (!$starter) {
     if (!fork) { exec @ARGV; POSIX::_exit(127) }
-    select undef, undef, undef, 0.02 for grep { pids() ? 0 : 1 } 1 .. 1;
     for (1 .. 1000) { last if pids(); select undef, undef, undef, 0.02 }
     POSIX::_exit(0);
 }
@@ -475,10 +477,12 @@ return policy
 END
 
     my $to = 'http://' . $u->address;
-    $t->nginx(server => location('vinyldns', 'vinyldns', $to,
-            base => '/signed', more => "group_credentials $clients; "
-                . 'group_sigv4_replay_zone r 1m; '
-                . 'group_upstream_credentials %%DIR%%/up.json;')
+    my @jumps = (2, -2, 24 * 400, -24 * 400);
+    $t->nginx(server => join('', map { location('vinyldns', 'vinyldns', $to,
+            base => "/signed$_", more => "group_credentials $clients; "
+                . "group_sigv4_replay_zone r$_ 1m; "
+                . 'group_upstream_credentials %%DIR%%/up.json;') }
+            0 .. $#jumps)
         . location('portsip', 'vinyldns', $to, base => '/member')
         . location('vinyldns', 'vinyldns', $to, base => '/hook', more =>
             'group_policy %%DIR%%/slow.lua; group_policy_timeout '
@@ -495,38 +499,40 @@ END
             for 1 .. 2;
     };
     my $signed = sub {
-        my (%sigv4) = @_;
-        return $t->request(method => 'GET', uri => '/signed/groups/g',
+        my ($zone, $time) = @_;
+        return $t->request(method => 'GET', uri => "/signed$zone/groups/g",
             http1 => 1, sigv4 => {access_key => 'AK', secret_key => 'SK',
-                %sigv4});
+                time => $time});
     };
 
-    my $now = time;
-    is($signed->(time => $now)->status, 200, 'signed now');
-    is($signed->(time => $now)->status, 401, 'not twice');
+    for my $zone (0 .. $#jumps) {
+        my $hours = $jumps[$zone];
+        my $now   = int time;
 
-    for my $hours (2, -2, 24 * 400, -24 * 400) {
+        is($signed->($zone, $now)->status, 200, "$hours hours: before it");
+        is($signed->($zone, $now)->status, 401, 'not twice');
+
         $at->($hours * 3600);
-        my $r = $signed->(time => $now + 1);
-        refused_ok('vinyldns', $r, qr/^40[13]$/,
-            "$hours hours: one of another time is refused");
+        $t->mark;
+        refused_ok('vinyldns', $signed->($zone, $now + 1), qr/^40[13]$/,
+            'one of another time is refused');
         $t->like_log(qr/expired/, 'the log says why');
-        is($signed->(time => $now + 1 + $hours * 3600)->status, 200,
-            'one of that time is not');
-        is($signed->(time => $now + 1 + $hours * 3600)->status, 401,
-            'but once');
 
+        my $then = $now + 1 + $hours * 3600;
+        is($signed->($zone, $then)->status, 200, 'one of that time is not');
         my ($last) = (asked($u, ''))[-1];
-        my ($date) = ($last->{header}{'x-amz-date'} // '') =~ /^(\d{8})/;
-        is($date, POSIX::strftime('%Y%m%d', gmtime $now + $hours * 3600),
-            'what goes upstream is signed with the time that it is')
-            if $last->{header}{'x-amz-date'};
-        $at->(0);
-    }
+        like($last->{header}{'x-amz-date'} // '',
+            qr/^@{[POSIX::strftime('%Y%m%d', gmtime $then)]}/,
+            'what goes upstream has the same time');
+        is($signed->($zone, $then)->status, 401, 'and not twice');
 
-    is($signed->(time => $now)->status, 401,
-        'what was used before the jumps still is');
-    is($signed->(time => $now + 2)->status, 200, 'and a new one is taken');
+        # what would be too old has been forgotten meanwhile
+        $at->(0);
+        is($signed->($zone, $now)->status, 401,
+            'what was used before it still is');
+        is($signed->($zone, $now + 1)->status, 200, 'a new one is taken');
+        is($signed->($zone, $now + 1)->status, 401, 'but not twice');
+    }
 
     # what waits does so for as long as it was to
     for my $hours (5, -5) {

@@ -60,7 +60,8 @@ sub vendor {
         my $kind = $case =~ /^xml/ && -e $t->dir . "/got.$case"
             ? 'group.verify' : 'group.get';
         $t->write_file("got.$case", '');
-        $body =~ s{(?=</contact_group></response>)}{<contact>http://a/ffws/v1/contacts/alice/8</contact>}
+        my $added = '<contact>http://a/ffws/v1/contacts/alice/8</contact>';
+        $body =~ s{(?=</contact_group></response>)}{$added}
             if $kind eq 'group.verify';
         return [$kind, 200, $XML, $body];
     }

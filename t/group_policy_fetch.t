@@ -63,6 +63,11 @@ my $asked = $t->upstream(sub {
     return [200, [], {path => $path, args => $args // 'none'}];
 });
 
+# who begins to answer, and no more
+my $stalls = $t->raw_upstream(['request',
+    [send => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegins"],
+    'drain']);
+
 my $proxy = 'proxy_pass http://' . $u->address . ';';
 
 my ($n, $locations) = (0, '');
@@ -199,6 +204,7 @@ my %wrong = (
 $at{"wrong $_"} = at(request => $wrong{$_}) for keys %wrong;
 
 $at{late}   = asks('uri = "/ask/echo?delay=1", timeout = 50');
+$at{stalls} = asks('uri = "/stalls/", timeout = 50');
 $at{size}   = tells('found = tell(ctx:fetch{uri = "/ask/" ..'
     . ' ctx:var("http_x_size"), max_size = tonumber(ctx:var("http_x_max"))})');
 $at{down}   = asks('uri = "/down/"');
@@ -436,6 +442,10 @@ location /down/ {
     group_dialect off;
     proxy_pass http://127.0.0.1:@{[$t->refused_port]};
 }
+location /stalls/ {
+    group_dialect off;
+    proxy_pass http://@{[$stalls->address]};
+}
 location = /text { group_dialect off; return 200 hello; }
 location = /nocontent { group_dialect off; return 204; }
 location = /moved { group_dialect off; return 302 /text; }
@@ -650,6 +660,19 @@ subtest 'an answer that is late' => sub {
     my $start = time;
     is(told($at{late}), 'nil timeout', 'is not waited for');
     in_time($start, 0.9);
+
+    # HTTP/1.1 answers in turns: what is late must not hold up the next one
+    my $bytes = join '', map { "POST $at{$_}/number_groups HTTP/1.1\r\n"
+            . "Host: a\r\nContent-Type: application/json\r\n"
+            . "Content-Length: 12\r\n\r\n{\"name\":\"a\"}" }
+        qw(late stalls late);
+    my $client = $t->client;
+    $start = time;
+    $client->send($bytes);
+    is($client->response->json->{name}, 'nil timeout', "on one connection: $_")
+        for qw(late stalls late);
+    in_time($start, 0.9);
+    $client->close;
 };
 
 subtest 'an answer that is too large' => sub {

@@ -241,6 +241,7 @@ comm -13 "$work/empty.packages" "$work/end.packages"
 list >"$work/end"
 
 # nginx itself leaves its first page there
-grep -v ' \./var/www' "$work/end" | diff "$work/empty" - || fail "the system is not what it was"
+grep -v ' \./var/www' "$work/end" | diff "$work/empty" - ||
+    fail "the system is not what it was"
 
 say "passed"

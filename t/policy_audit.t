@@ -33,6 +33,7 @@ my %at = (
     down   => $p->at('vinyldns', '',
         pass => '127.0.0.1:' . $t->refused_port),
 );
+$at{dry} = $p->at('vinyldns', 'attempts=on', explain => 1);
 $t->write_file('add.lua', 'return { request = function(ctx)'
     . ' ctx.group.description = "added" end }');
 
@@ -109,6 +110,10 @@ subtest 'what does not happen' => sub {
     $t->mark;
     is($p->create($at{down}, name => 'a')->status, 502, 'an upstream is down');
     $t->unlike_log(qr/audit\.lua": \{/, 'is no change');
+
+    $t->mark;
+    is($p->verdict($p->create($at{dry}, name => 'a')), 'passed', 'a dry run');
+    $t->unlike_log(qr/audit\.lua": \{/, 'has no line');
 
     $t->mark;
     $p->passed($p->create($at{tries}, name => 'a'), 'attempts=on');

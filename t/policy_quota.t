@@ -39,6 +39,11 @@ return { request = function(ctx)
 end }
 END
 
+$at{dry} = $p->at('portsip', 'zone=quotas groups=2 changes=5 name=dry',
+    signed => 1, explain => 1);
+$at{wet} = $p->at('portsip', 'zone=quotas groups=2 changes=5 name=dry',
+    signed => 1);
+
 $p->start(http => <<'END', server => <<'END2');
 group_shared_zone quotas 1m;
 group_shared_zone small 32k;
@@ -109,6 +114,18 @@ subtest 'a window' => sub {
 subtest 'who has not signed in' => sub {
     $p->passed(create('open'), "change $_") for 1 .. 2;
     limited(create('open'), '2 changes', 'all share one quota');
+};
+
+subtest 'a dry run' => sub {
+    $p->passed(create('wet', 'one'), 'a group');
+    is($p->verdict(create('dry', 'one')), 'passed', 'one more would be')
+        for 1 .. 4;
+    $p->passed(create('wet', 'one'), 'and is');
+    is($p->verdict(create('dry', 'one')), 'denied', 'another would not be');
+    limited(create('wet', 'one'), '2 groups', 'and is not');
+    $p->passed($p->remove($at{wet}, bearer => 'one'), "change $_") for 3 .. 5;
+    is($p->verdict($p->remove($at{dry}, bearer => 'one')), 'denied',
+        'nor would another change');
 };
 
 subtest 'zones' => sub {

@@ -54,7 +54,8 @@ end
 -- {count, seconds that are left}, or nil and why. Redis does both at once.
 local function count(key, window)
     local sock = ngx.socket.tcp()
-    sock:settimeouts(200, 200, 200)
+    local ms = tonumber(ngx.var.redis_timeout)
+    sock:settimeouts(ms, ms, ms)
 
     -- without a port it is "unix:/path"
     local host, port = ngx.var.redis:match("^([^/]+):(%d+)$")

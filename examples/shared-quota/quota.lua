@@ -8,7 +8,7 @@
 -- window      3600      seconds, from the first of them on
 -- uri         /quota    a location that counts: GET uri?key=...&window=...
 --                       answers {"count": n, "left": seconds}
--- timeout     500       ms to wait for it
+-- timeout     1000      ms to wait for it
 -- down        deny      when it does not answer: deny ("unavailable") or pass
 --
 -- Counts what is asked, also when the upstream refuses it then. Answers
@@ -34,7 +34,7 @@ end
 
 local groups = whole("groups")
 local window = whole("window", 3600)
-local timeout = whole("timeout", 500)
+local timeout = whole("timeout", 1000)
 local uri = take("uri", "/quota")
 local down = take("down", "deny")
 

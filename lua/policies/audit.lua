@@ -12,7 +12,8 @@
 -- attempts    off         "on": a line before the change, too, with the
 --                         outcome "asked"
 --
--- It is the last of the policies. The line has
+-- It is the last of the policies. A dry run (group_explain) has no line. The
+-- line has
 --
 --   who        the principal, or null       addr    the client's address
 --   operation  group.create, ...            id      the group's, upstream
@@ -174,7 +175,7 @@ end
 local policy = {}
 
 function policy.request(ctx)
-    if not CHANGES[ctx.operation] then
+    if not CHANGES[ctx.operation] or ctx.dry_run then
         return
     end
 
@@ -189,7 +190,7 @@ function policy.request(ctx)
 end
 
 function policy.response(ctx)
-    if CHANGES[ctx.operation] then
+    if CHANGES[ctx.operation] and not ctx.dry_run then
         write(ctx, "done", part(ctx.group or ctx.member,
             PARTS - #asked - #before))
     end

@@ -16,7 +16,8 @@
 -- Counts what is asked, also when the upstream refuses it then; what a quota
 -- refuses is not counted. Put it behind the policies that check a request.
 -- Who has not signed in shares one quota with all who have not. Answers
--- "rate_limited".
+-- "rate_limited". A dry run (group_explain) is told whether there is one left,
+-- and uses none up.
 
 local params = ...
 
@@ -91,6 +92,19 @@ function policy.request(ctx)
 
     -- true when there is one more
     local function count(what, limit)
+        local function over()
+            ctx:deny("rate_limited", "at most " .. limit .. " " .. what
+                .. " in " .. window)
+            return false
+        end
+
+        if ctx.dry_run then
+            if (counters:get(key(what)) or 0) >= limit then
+                return over()
+            end
+            return true
+        end
+
         local n, why = counters:incr(key(what), 1, 0, ttl)
         if not n then
             if why == "full" and full == "pass" then
@@ -102,9 +116,7 @@ function policy.request(ctx)
         end
         if n > limit then
             counters:incr(key(what), -1, 0, ttl)
-            ctx:deny("rate_limited", "at most " .. limit .. " " .. what
-                .. " in " .. window)
-            return false
+            return over()
         end
         return true
     end
@@ -113,7 +125,7 @@ function policy.request(ctx)
         return
     end
     if groups and ctx.operation == "group.create"
-        and not count("groups", groups) and changes
+        and not count("groups", groups) and changes and not ctx.dry_run
     then
         counters:incr(key("changes"), -1, 0, ttl)
     end

@@ -50,7 +50,13 @@ ngx_http_group_read_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
             return NGX_DECLINED;
         }
 
-        return NGX_ERROR;
+        /* no room for it in a file or in memory: nginx has said which */
+
+        ctx->state = NGX_HTTP_GROUP_FINISHED;
+
+        ngx_http_finalize_request(r, rc);
+
+        return NGX_DONE;
     }
 
     ngx_http_finalize_request(r, NGX_DONE);

@@ -526,6 +526,7 @@ ngx_http_group_policy_begin(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     pc->query = ctx->query;
     pc->var = ngx_http_group_policy_var;
     pc->data = r;
+    pc->dry = (ctx->explain != NULL);
     pc->ran = ctx->explain ? ngx_http_group_explain_ran
               : ctx->metrics ? ngx_http_group_count_policy : NULL;
     pc->zones = gmcf->shared;

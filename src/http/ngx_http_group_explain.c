@@ -24,12 +24,17 @@ static ngx_int_t ngx_http_group_explain_headers(ngx_http_request_t *r,
     ngx_group_value_t *object);
 static ngx_uint_t ngx_http_group_explain_secret(ngx_http_group_call_t *call,
     ngx_str_t *name);
-static ngx_int_t ngx_http_group_explain_depends(ngx_http_group_ctx_t *ctx,
-    ngx_group_step_t *step, ngx_uint_t n, ngx_group_value_t *object);
+static ngx_int_t ngx_http_group_explain_depends(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step,
+    ngx_group_value_t *object);
+static ngx_uint_t ngx_http_group_explain_mark(ngx_str_t *text, u_char *marks,
+    ngx_uint_t n);
 static ngx_uint_t ngx_http_group_explain_has(ngx_str_t *text, u_char *what,
     size_t len);
 static ngx_int_t ngx_http_group_explain_uri(ngx_pool_t *pool,
     ngx_http_group_call_t *call, ngx_uint_t made, ngx_str_t *uri);
+static ngx_int_t ngx_http_group_explain_hook(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_policy_ran_t *ran);
 static ngx_int_t ngx_http_group_explain_changes(ngx_http_group_ctx_t *ctx,
     ngx_pool_t *pool, ngx_group_policy_t *policy, char *name,
     ngx_group_value_t *was, ngx_group_value_t *now,
@@ -160,9 +165,24 @@ ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran)
 {
     ngx_http_request_t *r = data;
 
+    ngx_http_group_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
+
+    /* whoever tells us cannot do anything about it */
+
+    if (ngx_http_group_explain_hook(r, ctx, ran) != NGX_OK) {
+        ctx->explain->failed = 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_group_explain_hook(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_policy_ran_t *ran)
+{
     ngx_uint_t                 i;
     ngx_group_value_t         *hook, *changed, *now[3];
-    ngx_http_group_ctx_t      *ctx;
     ngx_group_policy_ctx_t    *pc;
     ngx_http_group_explain_t  *ex;
 
@@ -170,7 +190,6 @@ ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran)
         "passed", "denied", "failed", "timeout", "memory"
     };
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
     ex = ctx->explain;
     pc = ctx->policy;
 
@@ -179,7 +198,7 @@ ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran)
     changed = ngx_group_value_create(r->pool, NGX_GROUP_ARRAY);
 
     if (hook == NULL || changed == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     now[0] = pc->group;
@@ -193,13 +212,11 @@ ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran)
                                            ex->seen[i], now[i], changed)
             != NGX_OK)
         {
-            return;
+            return NGX_ERROR;
         }
 
         ex->seen[i] = now[i];
     }
-
-    /* what is missing then, because there is no memory, is noticed later */
 
     if (ngx_http_group_explain_text(r->pool, hook, "file",
                            ngx_http_group_explain_file(r->pool, ran->policy))
@@ -214,19 +231,25 @@ ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran)
                                          ran->time)
            != NGX_OK)
     {
-        return;
-    }
-
-    if (changed->n) {
-        (void) ngx_http_group_explain_set(r->pool, hook, "changed", changed);
+        return NGX_ERROR;
     }
 
     if (ran->verdict == NGX_GROUP_VERDICT_DENIED) {
-        (void) ngx_http_group_explain_text(r->pool, hook, "outcome",
-                                ngx_group_outcome_name(ctx->error.outcome));
-        (void) ngx_http_group_explain_text(r->pool, hook, "detail",
+
+        if (ngx_http_group_explain_text(r->pool, hook, "outcome",
+                                ngx_group_outcome_name(ctx->error.outcome))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_group_explain_text(r->pool, hook, "detail",
                                            &ctx->error.detail);
     }
+
+    return changed->n ? ngx_http_group_explain_set(r->pool, hook, "changed",
+                                                   changed)
+                      : NGX_OK;
 }
 
 
@@ -415,7 +438,7 @@ ngx_http_group_explain_call(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    depends = ngx_http_group_explain_depends(ctx, step, ex->ncalls, object);
+    depends = ngx_http_group_explain_depends(r, ctx, step, object);
 
     if (depends == NGX_ERROR
         || ngx_http_group_explain_uri(pool, call, depends == NGX_OK, &uri)
@@ -550,49 +573,56 @@ ngx_http_group_explain_secret(ngx_http_group_call_t *call, ngx_str_t *name)
 /* NGX_OK: it does; NGX_DECLINED; NGX_ERROR */
 
 static ngx_int_t
-ngx_http_group_explain_depends(ngx_http_group_ctx_t *ctx,
-    ngx_group_step_t *step, ngx_uint_t n, ngx_group_value_t *object)
+ngx_http_group_explain_depends(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step,
+    ngx_group_value_t *object)
 {
-    u_char                 plain[sizeof(" of call }") + NGX_INT_T_LEN],
-                           email[sizeof("-of-call-}") + NGX_INT_T_LEN],
-                           escaped[sizeof("%20of%20call%20%7D")
-                                   + NGX_INT_T_LEN];
-    size_t                 len, size;
-    ngx_uint_t             i;
-    ngx_pool_t            *pool;
-    ngx_group_value_t     *list, *number;
-    ngx_http_group_call_t *call;
+    ngx_uint_t                 i, n, found;
+    ngx_group_value_t         *list, *number;
+    ngx_http_group_call_t     *call;
+    ngx_http_group_explain_t  *ex;
 
-    pool = ctx->upstream.pool;
+    ex = ctx->explain;
     call = step->call;
-    list = NULL;
+    n = ex->ncalls;
+
+    if (ex->marks == NULL) {
+        ex->marks = ngx_pcalloc(r->pool, ctx->plan->max_calls + 1);
+        if (ex->marks == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    found = ngx_http_group_explain_mark(&call->path, ex->marks, n)
+            + ngx_http_group_explain_mark(&call->args, ex->marks, n)
+            + ngx_http_group_explain_mark(&call->body, ex->marks, n);
+
+    if (ex->vague && ex->vague < n
+        && step->op->operation == NGX_GROUP_GROUP_REPLACE)
+    {
+        ex->marks[ex->vague] = 1;
+        found++;
+    }
+
+    if (found == 0) {
+        return NGX_DECLINED;
+    }
+
+    list = ngx_http_group_explain_add(r->pool, object, "depends_on",
+                                      NGX_GROUP_ARRAY);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
 
     for (i = 1; i < n; i++) {
 
-        len = ngx_sprintf(plain, " of call %ui}", i) - plain;
-        (void) ngx_sprintf(email, "-of-call-%ui}", i);
-        size = ngx_sprintf(escaped, "%%20of%%20call%%20%ui%%7D", i) - escaped;
-
-        if (!ngx_http_group_explain_has(&call->path, escaped, size)
-            && !ngx_http_group_explain_has(&call->args, escaped, size)
-            && !ngx_http_group_explain_has(&call->body, escaped, size)
-            && !ngx_http_group_explain_has(&call->body, plain, len)
-            && !ngx_http_group_explain_has(&call->body, email, len)
-            && !(i == ctx->explain->vague
-                 && step->op->operation == NGX_GROUP_GROUP_REPLACE))
-        {
+        if (!ex->marks[i]) {
             continue;
         }
 
-        if (list == NULL) {
-            list = ngx_http_group_explain_add(pool, object, "depends_on",
-                                              NGX_GROUP_ARRAY);
-            if (list == NULL) {
-                return NGX_ERROR;
-            }
-        }
+        ex->marks[i] = 0;
 
-        number = ngx_group_value_integer(pool, i);
+        number = ngx_group_value_integer(r->pool, i);
         if (number == NULL) {
             return NGX_ERROR;
         }
@@ -600,7 +630,64 @@ ngx_http_group_explain_depends(ngx_http_group_ctx_t *ctx,
         ngx_group_value_push(list, number);
     }
 
-    return list ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
+}
+
+
+/*
+ * Marks the calls below "n" whose made-up answers a text has something of:
+ * "{id of call 1}", as it is, percent-encoded, or in an e-mail address.
+ */
+
+static ngx_uint_t
+ngx_http_group_explain_mark(ngx_str_t *text, u_char *marks, ngx_uint_t n)
+{
+    u_char      *p, *last;
+    ngx_uint_t   i, k, found;
+
+    static ngx_str_t  begins[] = {
+        ngx_string(" of call "),
+        ngx_string("-of-call-"),
+        ngx_string("%20of%20call%20")
+    };
+
+    found = 0;
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p++) {
+
+        if (*p != ' ' && *p != '-' && *p != '%') {
+            continue;
+        }
+
+        for (k = 0; k < sizeof(begins) / sizeof(begins[0]); k++) {
+
+            if ((size_t) (last - p) <= begins[k].len
+                || ngx_memcmp(p, begins[k].data, begins[k].len) != 0)
+            {
+                continue;
+            }
+
+            p += begins[k].len;
+
+            for (i = 0; p < last && *p >= '0' && *p <= '9' && i < n; p++) {
+                i = i * 10 + (*p - '0');
+            }
+
+            if (i && i < n && p < last && (*p == '}' || *p == '%')) {
+                marks[i] = 1;
+                found++;
+            }
+
+            /* what stands here may begin another one */
+
+            p--;
+
+            break;
+        }
+    }
+
+    return found;
 }
 
 
@@ -691,7 +778,7 @@ ngx_http_group_explain_respond(ngx_http_request_t *r,
     doc = ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
     told.headers = ngx_array_create(r->pool, 1, sizeof(ngx_keyval_t));
 
-    if (doc == NULL || told.headers == NULL) {
+    if (doc == NULL || told.headers == NULL || ctx->explain->failed) {
         return ngx_http_group_fail(r);
     }
 
@@ -983,6 +1070,9 @@ ngx_http_group_explain_stage(ngx_http_group_ctx_t *ctx)
         case NGX_GROUP_NOT_FOUND:
         case NGX_GROUP_METHOD_NOT_ALLOWED:
             return "match";
+
+        case NGX_GROUP_INVALID:
+            return "validate";
 
         default:
             return "decode";

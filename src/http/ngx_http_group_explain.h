@@ -26,8 +26,11 @@ struct ngx_http_group_explain_s {
     ngx_group_value_t         *group;      /* as the upstream would have it */
     ngx_uint_t                 vague;      /* the call that made up values which
                                               do not show that they are */
+    u_char                    *marks;      /* of calls, while they are looked
+                                              for */
     unsigned                   prepared:1;
     unsigned                   told:1;
+    unsigned                   failed:1;   /* no memory */
 };
 
 

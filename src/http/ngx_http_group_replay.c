@@ -34,6 +34,7 @@ typedef struct {
     ngx_rbtree_t        marks;
     ngx_rbtree_t        dates;
     ngx_rbtree_node_t   sentinel[2];
+    time_t              forgotten;  /* the last date that was removed */
 } ngx_http_group_replays_t;
 
 
@@ -206,6 +207,13 @@ ngx_http_group_replay_add(ngx_http_group_replay_t *replay,
 
     ngx_http_group_replay_expire(replay);
 
+    /* the clock was ahead meanwhile, and this one may be among those */
+
+    if (date <= replays->forgotten) {
+        rc = NGX_BUSY;
+        goto done;
+    }
+
     seen = ngx_slab_alloc_locked(replay->pool, sizeof(ngx_http_group_seen_t));
 
     if (seen == NULL) {
@@ -261,6 +269,8 @@ ngx_http_group_replay_expire(ngx_http_group_replay_t *replay)
 
         seen = (ngx_http_group_seen_t *)
                    ((u_char *) node - offsetof(ngx_http_group_seen_t, date));
+
+        replays->forgotten = ngx_max(replays->forgotten, date);
 
         ngx_rbtree_delete(&replays->marks, &seen->node.node);
         ngx_rbtree_delete(&replays->dates, &seen->date);

@@ -20,6 +20,7 @@ enum {
     NGX_GROUP_CONTEXT_DIALECT,
     NGX_GROUP_CONTEXT_UPSTREAM_DIALECT,
     NGX_GROUP_CONTEXT_SHARED,
+    NGX_GROUP_CONTEXT_DRY_RUN,
     NGX_GROUP_CONTEXT_FIELDS
 };
 
@@ -45,7 +46,7 @@ static void ngx_group_context_push_str(lua_State *L, ngx_str_t *text);
 
 static const char  *ngx_group_context_names[] = {
     "group", "member", "query", "principal", "params", "operation", "dialect",
-    "upstream_dialect", "shared"
+    "upstream_dialect", "shared", "dry_run"
 };
 
 
@@ -266,6 +267,10 @@ ngx_group_context_field(lua_State *L, ngx_group_context_t *context,
 
     case NGX_GROUP_CONTEXT_SHARED:
         ngx_group_shared_push(L, ctx->zones);
+        break;
+
+    case NGX_GROUP_CONTEXT_DRY_RUN:
+        lua_pushboolean(L, ctx->dry);
         break;
 
     default: /* NGX_GROUP_CONTEXT_GROUP, ... */

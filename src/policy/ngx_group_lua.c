@@ -466,7 +466,7 @@ ngx_group_lua_describe(lua_State *L, lua_State *co, int level)
     vm->limit = NGX_MAX_SIZE_T_VALUE;
     vm->deadline = 0;
 
-    /* an error in what follows is not one of "co", where nobody would catch it */
+    /* an error in what follows is not one of "co": nobody would catch it */
 
     lua_xmove(co, L, 1);
 

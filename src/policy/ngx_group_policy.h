@@ -99,6 +99,7 @@ typedef struct {
     ngx_msec_t              timeout;   /* of one hook, in ms */
     size_t                  memory;    /* that one hook may add, in bytes */
 
+    unsigned                dry:1;               /* nothing will be done */
     unsigned                group_changed:1;     /* set by the run */
     unsigned                member_changed:1;
     unsigned                query_changed:1;
@@ -133,8 +134,8 @@ ngx_group_policy_run_t *ngx_group_policy_begin(ngx_group_policy_ctx_t *ctx,
  * Runs the request hooks, or the response hooks.  "response" hooks run in the
  * same environment that the "request" hooks of this run left.
  *
- * NGX_AGAIN: a hook waits for ngx_group_policy_fetches(); what goes on when they
- * are done is ngx_group_policy_resume(), with the same contract.
+ * NGX_AGAIN: a hook waits for ngx_group_policy_fetches(); when they are done
+ * ngx_group_policy_resume() goes on, with the same contract.
  *
  * NGX_OK: ctx->group, ->member and ->query are what the hooks left, and the
  * *_changed flags tell whether that differs from what they were; NGX_DECLINED:

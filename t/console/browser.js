@@ -96,6 +96,7 @@ async function main() {
   const complaints = [];
   const elsewhere = [];
   page.on('console', (m) => {
+    // that it was not answered with 200 is said to the user
     if (m.type() === 'error' && !/status of 4\d\d/.test(m.text())) {
       complaints.push(m.text());
     }
@@ -135,7 +136,7 @@ async function main() {
     'so is the path');
   is(JSON.parse(await page.inputValue('#body')).name, 'sales',
     'and an example of a body');
-  ok(/^Supported; needs numbers$/.test(
+  ok(/^Supported; needs the scope numbers$/.test(
     await page.textContent('#support')), 'and what it needs');
 
   is(await explain(page), 'No explanation: status 401, the client is not '
@@ -166,6 +167,7 @@ async function main() {
     'both side by side', JSON.stringify(boxes));
 
   if (process.env.CONSOLE_SCREENSHOT) {
+    await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({path: process.env.CONSOLE_SCREENSHOT});
   }
 
@@ -240,6 +242,16 @@ async function main() {
     'a bearer token, and no body');
   ok((await page.getByLabel('Call 1, headers').textContent())
     .includes('Authorization: ***'), 'secrets are masked');
+
+  // a location that has not the base path that it should have
+
+  await choose(page, 'signalwire', 'signalwire', 'group.create');
+  await signIn(page, given.signalwire);
+  is(await page.inputValue('#path'), '/api/relay/rest/number_groups',
+    'the path leads elsewhere');
+  ok(/^No explanation: this path is not one of a location with group_explain/
+    .test(await explain(page)), 'which is noticed in time',
+  await page.textContent('#status'));
 
   // what is not supported, in the matrix and beside the choice
 

@@ -36,6 +36,7 @@ UNIT_CPPFLAGS := -D_GNU_SOURCE \
                -isystem $(NGX_SRC)/src/event/modules \
                -isystem $(NGX_SRC)/src/os/unix -isystem $(NGX_OBJS) \
                -Isrc/model -Isrc/codec -Isrc/auth -Isrc/policy -Isrc/dialect \
+               -Isrc/plan \
                -It/unit \
                $(patsubst -I%,-isystem %,$(shell pkg-config --cflags luajit))
 UNIT_LIBS := -lyajl -lexpat -lcrypto
@@ -67,9 +68,12 @@ $(BUILD)/test_filter: $(call objs,src/dialect/ngx_group_filter*.c)
 $(BUILD)/test_policy: $(call objs,src/policy/*.c)
 $(BUILD)/test_policy: UNIT_LDFLAGS := -lluajit-5.1
 
+$(BUILD)/test_nomem: $(call objs,src/dialect/*.c) $(call objs,src/plan/*.c)
+
 # so that expat's allocations can be made to fail
 
 $(BUILD)/test_xml: UNIT_LDFLAGS := -Wl,--wrap=XML_ParserCreate
+$(BUILD)/test_nomem: UNIT_LDFLAGS := -Wl,--wrap=XML_ParserCreate -lluajit-5.1
 
 $(BUILD)/test_%: $(BUILD)/t/unit/test_%.o $(BASE)
 	$(CC) $(UNIT_CFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LDFLAGS) $(UNIT_LIBS)

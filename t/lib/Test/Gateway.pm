@@ -76,7 +76,7 @@ my (@all, $owner);
 
 # Options: workers, debug, module (0: none), variables (names, without
 # "group_", that go to the access log; 0: none of them), wrapper (a command
-# that runs nginx).
+# that runs nginx), neighbours (loads Debian's Lua and njs modules, too).
 sub new {
     my ($class, %option) = @_;
 
@@ -358,7 +358,8 @@ sub _build_conf {
     # a temporary directory is the user's own
     push @head, 'user root root;' if $> == 0 && !_has($globals, 'user');
 
-    push @head, $self->_neighbours if $ENV{TEST_GROUP_MODULES};
+    push @head, $self->_neighbours
+        if $ENV{TEST_GROUP_MODULES} || $self->{neighbours};
 
     my $module = $self->_module;
     push @head, "load_module $module;" if $module;
@@ -395,8 +396,7 @@ sub _neighbours {
     my ($self) = @_;
 
     my @files = map { $self->neighbour($_) } qw(ndk_http http_lua http_js);
-    die "TEST_GROUP_MODULES: no Lua and njs modules for this nginx\n"
-        if @files != 3;
+    die "no Lua and njs modules for this nginx\n" if @files != 3;
 
     return map {"load_module $_;"} @files;
 }

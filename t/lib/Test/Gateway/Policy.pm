@@ -95,6 +95,7 @@ sub at {
     my $more = $option{more} // '';
     utf8::encode($params) if utf8::is_utf8($params);
     $more .= "\ngroup_credentials clients.json;" if $option{signed};
+    $more .= "\ngroup_explain on;" if $option{explain};
     my $pass = $option{pass} // $self->{upstream}->address;
 
     $self->{dialect}{$path} = $client;
@@ -217,6 +218,13 @@ sub passed {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return like($r->status, qr/^20[014]$/, $name)
         || diag($r->body . "\n" . $self->{t}->log);
+}
+
+# What the hook did in a dry run.
+sub verdict {
+    my ($self, $r) = @_;
+    my $json = eval { $r->json } // {};
+    return join ' ', map { $_->{verdict} } @{$json->{hooks} // []};
 }
 
 # Parameters that "nginx -t" refuses.
