@@ -21,7 +21,7 @@ my $DATA = '/usr/share/nginx/lua/group';
 # about the clone, not about what is installed; with all that is below them
 my %LEFT_OUT = map { $_ => 1 } 'Two commands', 'First configuration',
     'Trying translations', 'I want to ...', 'What is supported', 'Install',
-    'Building', 'Performance', 'Source and tests', 'Assumed vendor facts',
+    'Building', 'What it costs', 'Source and tests', 'Assumed vendor facts',
     'License';
 
 my $WIDTH = 78;     # of the lines that are written
