@@ -134,6 +134,9 @@ WEATHER_PACKAGES := valgrind dpkg-dev xz-utils libnginx-mod-http-lua \
 
 LINT_PACKAGES := lua-check
 
+# what examples run beside nginx; without them their tests are skipped
+EXAMPLE_PACKAGES := redis-server libnginx-mod-http-lua
+
 # nodejs and npm may be there from elsewhere; a playwright-core that asks for no
 # newer nodejs than Debian 12's
 CONSOLE_PACKAGES = $(PACKAGES) chromium \
@@ -329,6 +332,11 @@ matrix: deps                ## what is supported, as README's table
 	@env -u MAKEFLAGS -u MAKELEVEL TEST_NGINX_BINARY='$(NGINX)' \
 	    TEST_NGINX_MODULE='$(abspath $(MODULE))' TEST_GROUP_MATRIX=1 \
 	    perl -It/lib t/matrix.t | grep '^|'
+
+.PHONY: example-deps
+example-deps:
+	@$(MAKE) --no-print-directory deps \
+	    PACKAGES='$(PACKAGES) $(EXAMPLE_PACKAGES)'
 
 .PHONY: bench-deps
 bench-deps:

@@ -415,7 +415,7 @@ server {
     listen 127.0.0.1:%%PORT:$name%%;
 
     group_response_buffer_size 16k;
-    proxy_read_timeout @{[300 * $slow]}ms;
+    proxy_read_timeout @{[600 * $slow]}ms;
     proxy_http_version 1.1;
     proxy_set_header Connection "";
 
@@ -526,7 +526,7 @@ $servers
 server {
     listen 127.0.0.1:%%PORT:more%%;
 
-    proxy_read_timeout @{[300 * $slow]}ms;
+    proxy_read_timeout @{[600 * $slow]}ms;
     proxy_http_version 1.1;
     proxy_set_header Connection "";
 

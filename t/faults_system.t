@@ -408,8 +408,11 @@ END
         . location('vinyldns', 'vinyldns', 'http://' . $u->address,
             base => '/plain'));
 
-    my ($old) = $t->read_file('nginx.pid') =~ /(\d+)/;
-    wait_for(sub { children($old) == 1 });
+    my $old;
+    wait_for(sub {
+        ($old) = $t->read_file('nginx.pid') =~ /(\d+)/;
+        return $old && children($old) == 1;
+    });
     my ($worker) = children($old);
     my $late = 1200 * $slow;
 
