@@ -282,7 +282,7 @@ coverage: deps              ## line coverage of src/ by all tests (ARGS=file.c)
 	-@$(MAKE) --no-print-directory test BUILDDIR=build/coverage \
 	    T='$(WEATHER_T)' CC_OPT='-g -O0' GROUP_CFLAGS=--coverage \
 	    LD_OPT=--coverage
-	-@$(MAKE) -s -f t/unit/unit.mk BUILD=build/coverage/unit \
+	-@$(MAKE) -sk -f t/unit/unit.mk BUILD=build/coverage/unit \
 	    SANITIZE=--coverage $(UNITS:build/unit/test_%=%) >/dev/null
 	@perl t/weather/coverage.pl build/coverage $(ARGS)
 

@@ -39,7 +39,7 @@ typedef struct {
     ngx_array_t               *shared;        /* of ngx_shm_zone_t * */
     ngx_shm_zone_t            *locks;         /* of groups under change */
     ngx_uint_t                 metered;       /* there is a group_metrics */
-    ngx_array_t                pairs;         /* of ngx_http_group_metrics_t * */
+    ngx_array_t                pairs;         /* ngx_http_group_metrics_t * */
     ngx_array_t                rows;          /* of ngx_http_group_row_t * */
     ngx_shm_zone_t            *metrics;
     ngx_shm_zone_t            *old_metrics;   /* before a reload, or NULL */
@@ -204,7 +204,7 @@ typedef struct {
 
     ngx_group_policy_ctx_t    *policy;
     ngx_group_policy_run_t    *run;
-    ngx_http_group_explain_t  *explain;       /* or NULL: it is done, not told */
+    ngx_http_group_explain_t  *explain;       /* NULL: done, not told */
 
     ngx_group_error_t          error;
     ngx_chain_t               *special;       /* in place of nginx's page */

@@ -21,7 +21,10 @@ use Test::Gateway::Faults qw(asked faulty);
 use Test::Gateway::HTTP2 qw(exchange);
 use Test::Gateway::Samples qw(create created location);
 
-my $t    = Test::Gateway->new;
+# it is one worker that is looked at
+$ENV{TEST_GROUP_RELOAD} = 0;
+
+my $t    = Test::Gateway->new(workers => 1);
 my $slow = $t->patience;
 
 my $ID   = 'NzAwNTUxOTA5NzczMTQ4MTYw';

@@ -499,7 +499,7 @@ subtest 'other locations are as they were' => sub {
 };
 
 subtest 'one line in the access log' => sub {
-    my $before = $t->access;
+    my $before = $t->settled_access;
 
     post('/off');
     post('/off', body => '}');

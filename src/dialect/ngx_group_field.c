@@ -225,7 +225,7 @@ ngx_group_field_check(ngx_group_translation_t *t, ngx_group_at_t *at,
             break;
         }
 
-        /* what a client sent was read as UTF-8, what we made of it may differ */
+        /* what a client sent was read as UTF-8, what is made of it was not */
 
         chars = 0;
 

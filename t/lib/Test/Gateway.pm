@@ -740,6 +740,20 @@ sub access {
     return @access;
 }
 
+# How many lines there are, once those of all that was answered are there.
+sub settled_access {
+    my ($self) = @_;
+
+    my ($before, $now) = (-1, 0);
+
+    while ($now != $before) {
+        sleep 0.05 * $self->patience;
+        ($before, $now) = ($now, scalar $self->access);
+    }
+
+    return $now;
+}
+
 # The line of the last request(), when those before it have theirs, too.
 sub last_access {
     my ($self) = @_;
