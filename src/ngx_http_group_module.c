@@ -1334,8 +1334,18 @@ static char *
 ngx_http_group_metrics_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
+    ngx_http_group_loc_conf_t *glcf = conf;
+
     ngx_http_core_loc_conf_t    *clcf;
     ngx_http_group_main_conf_t  *gmcf;
+
+    /* it is no part of the API that is beside it */
+
+    if (glcf->dialect_name.data) {
+        return "is not for a location with \"group_dialect\"";
+    }
+
+    ngx_str_set(&glcf->dialect_name, "off");
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_group_metrics_handler;

@@ -159,7 +159,8 @@ subtest 'a disk that is full' => sub {
             $locations .= location($client, $client, $to,
                 base => "/$way-$client", more => 'client_body_temp_path '
                     . ($way eq 'full' ? $way{full} : '%%DIR%%/gone')
-                    . '; client_body_buffer_size 16k;');
+                    . '; client_body_buffer_size 16k; '
+                    . 'client_body_in_file_only off;');
         }
     }
 
@@ -305,9 +306,10 @@ subtest 'a worker that is killed' => sub {
         sleep 0.05;
 
         my @workers = children($t->{nginx});
-        my ($port)  = $holds->{socket}->sockport;
-        my $worker  = owner_of($port, $t->port, @workers);
-        ok($worker, 'by a worker') || diag("@workers");
+        my $socket  = $holds->{socket};
+        my $worker  = owner_of($socket->sockport, $socket->peerport,
+            @workers);
+        ok($worker, 'by a worker') || return diag("@workers");
 
         my $start = time;
         kill KILL => $worker;
@@ -403,7 +405,8 @@ select undef, undef, undef, 0.05 while pids();
 END
     my $slow = $t->patience;
     my $u    = faulty($t, \&vendor);
-    $t->nginx(server => location('portsip', 'vinyldns',
+    $t->nginx(globals => 'env LD_PRELOAD; env ASAN_OPTIONS;',
+        server => location('portsip', 'vinyldns',
             'http://' . $u->address, base => '/member')
         . location('vinyldns', 'vinyldns', 'http://' . $u->address,
             base => '/plain'));

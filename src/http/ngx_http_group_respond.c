@@ -63,7 +63,13 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_DONE;
     }
 
-    if (ngx_http_group_respond_headers(r, ctx, answer) != NGX_OK) {
+    /* what may fail comes before anything is sent */
+
+    b = ngx_calloc_buf(r->pool);
+
+    if (b == NULL
+        || ngx_http_group_respond_headers(r, ctx, answer) != NGX_OK)
+    {
         return ngx_http_group_fail(r);
     }
 
@@ -102,13 +108,6 @@ ngx_http_group_respond(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         ngx_http_finalize_request(r, rc);
-        return NGX_DONE;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-
-    if (b == NULL) {
-        ngx_http_finalize_request(r, NGX_ERROR);
         return NGX_DONE;
     }
 

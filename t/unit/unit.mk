@@ -65,7 +65,7 @@ $(BUILD)/test_patch: $(BUILD)/src/dialect/ngx_group_patch.o
 
 $(BUILD)/test_filter: $(call objs,src/dialect/ngx_group_filter*.c)
 
-$(BUILD)/test_policy: $(call objs,src/policy/*.c)
+$(BUILD)/test_policy: $(call objs,src/policy/*.c) $(BUILD)/t/unit/shm.o
 $(BUILD)/test_policy: UNIT_LDFLAGS := -lluajit-5.1
 
 $(BUILD)/test_nomem: $(call objs,src/dialect/*.c) $(call objs,src/plan/*.c)
