@@ -100,11 +100,9 @@ WEATHERS    ?= http2 tiny reload workers modules newer asan valgrind
 WEATHER_T   ?= $(filter-out t/bench.t t/emulators.t t/sigv4_oracle.t \
                  t/unit.t,$(T))
 
-# each part of the module, in what ends within minutes under valgrind
-VALGRIND_T  ?= $(filter $(patsubst %,t/%.t,acme bodies faxfinder \
-                 group_base_path group_default group_dialect group_loss \
-                 group_policy group_scope ids neighbours outcomes phases \
-                 portsip reads signalwire variables vinyldns),$(T))
+# all but what takes minutes under valgrind, or needs a worker's own title
+VALGRIND_T  ?= $(filter-out t/example_% t/faults% t/group_policy_limits.t, \
+                 $(WEATHER_T))
 
 # the release of Debian whose nginx is "newer"
 SUITE       ?= trixie

@@ -197,9 +197,9 @@ sub leave {
 }
 
 
-$pid = worker();
 $t->request(create('vinyldns'), uri => '/off-vinyldns/groups', http1 => 1);
 connections();
+$pid = worker();
 $before = descriptors($pid);
 
 subtest 'in the headers' => sub {

@@ -287,6 +287,7 @@ sub shape {
         =~ s/\d+/0/gr;
 }
 
+ask('signalwire', @{$scenarios[0]}[2 .. $#{$scenarios[0]}]);
 my $pid = worker();
 
 for my $scenario (@scenarios) {

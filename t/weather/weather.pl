@@ -9,6 +9,8 @@ use warnings;
 
 use Time::HiRes qw(time);
 
+$| = 1;
+
 my @weathers = @ARGV or die "usage: $0 weather ...\n";
 my $make     = $ENV{MAKE} || 'make';
 my @summary;
