@@ -504,8 +504,11 @@ my $none = join '', map { location($_, $none{$_}, 'x', base => "/none$_") }
     sort keys %none;
 $none =~ s/proxy_pass x;//g;
 
+# newer nginx keeps connections to upstreams unless it is told not to
 $t->nginx(
     http => <<"END",
+proxy_http_version 1.0;
+proxy_set_header Connection close;
 upstream kept { server @{[$counted->address]}; keepalive 4; }
 upstream retry {
     server @{[$dies->address]} max_fails=0;
