@@ -1222,6 +1222,15 @@ test_limits(void)
     ok(run(r) == NGX_OK, "40M of garbage with 2M of memory: %s", unit_logged);
     done(r);
 
+    /* a hook that was stopped is cleaned up after: no garbage to live on */
+
+    r = request(NULL);
+    r->ctx.memory = 65536;
+    hook(r, "local t = {} for i = 1, 1e5 do t[i] = i end");
+    ok(run(r) == NGX_ERROR && logged("memory limit of 65536 bytes"),
+       "a limit that is too small for the script: %s", unit_logged);
+    done(r);
+
     r = request(NULL);
     r->ctx.memory = 1024;
     hook(r, "return 1");
