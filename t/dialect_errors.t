@@ -419,6 +419,7 @@ subtest 'references' => sub {
     $ref->('{id}/x', 'expected \{id\} at its end');
     $ref->('{origin}id', 'expected \{id\} at its end');
     $ref->('', 'expected \{id\} at its end');
+    $ref->('{id}/{id}', 'at its end and nowhere else');
 };
 
 subtest 'nesting' => sub {

@@ -52,6 +52,7 @@ ngx_group_compile_url(ngx_group_compile_t *c, char *key, ngx_str_t *url,
     ngx_array_t **pieces)
 {
     u_char             *p, *end, *start;
+    ngx_uint_t          i, n;
     ngx_group_piece_t  *piece;
 
     *pieces = ngx_array_create(c->pool, 8, sizeof(ngx_group_piece_t));
@@ -103,15 +104,23 @@ ngx_group_compile_url(ngx_group_compile_t *c, char *key, ngx_str_t *url,
         p++;
     }
 
-    piece = (*pieces)->elts;
+    /* all that stands before the id is the same for all ids of an owner */
 
-    if ((*pieces)->nelts == 0
-        || !piece[(*pieces)->nelts - 1].param
-        || !ngx_group_str_is(&piece[(*pieces)->nelts - 1].text, "id"))
-    {
+    piece = (*pieces)->elts;
+    n = (*pieces)->nelts;
+
+    for (i = 0; i < n; i++) {
+        if ((piece[i].param && ngx_group_str_is(&piece[i].text, "id"))
+            != (i == n - 1))
+        {
+            break;
+        }
+    }
+
+    if (n == 0 || i < n) {
         return ngx_group_compile_error(c, key,
-                                       "is \"%V\", expected {id} at its end",
-                                       url);
+                                       "is \"%V\", expected {id} at its end "
+                                       "and nowhere else", url);
     }
 
     return NGX_OK;

@@ -190,6 +190,9 @@ typedef struct {
     ngx_str_t                  origin;    /* "https://host" for URLs */
     ngx_str_t                  base_path;
     ngx_str_t                  owner;     /* container that ids may leave out */
+    ngx_array_t               *ref;       /* the last URL that was written: */
+    ngx_str_t                  ref_owner; /* whose, and what stands before */
+    ngx_str_t                  ref_start; /* its id */
     ngx_group_error_t         *error;     /* problems are added here */
     time_t                     now;
     unsigned                   request:1; /* a request, not an answer */

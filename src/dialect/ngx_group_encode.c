@@ -31,6 +31,8 @@ static ngx_int_t ngx_group_encode_id(ngx_group_translation_t *t,
     ngx_group_field_t *field, ngx_str_t *id);
 static ngx_int_t ngx_group_encode_ref(ngx_group_translation_t *t,
     ngx_array_t *ref, ngx_str_t *owner, ngx_str_t *id);
+static ngx_int_t ngx_group_encode_ref_start(ngx_group_translation_t *t,
+    ngx_array_t *ref, ngx_str_t *owner);
 static ngx_int_t ngx_group_encode_missing(ngx_pool_t *pool,
     ngx_array_t *fields, ngx_uint_t depth, ngx_str_t *prefix,
     ngx_group_value_t *in, ngx_array_t *lost);
@@ -499,22 +501,58 @@ static ngx_int_t
 ngx_group_encode_ref(ngx_group_translation_t *t, ngx_array_t *ref,
     ngx_str_t *owner, ngx_str_t *id)
 {
-    u_char             *p;
-    size_t              len;
-    ngx_str_t           owner_text, id_text, *text;
-    ngx_uint_t          i, n;
-    ngx_group_piece_t  *piece;
+    u_char     *p;
+    ngx_str_t   text;
 
-    if (ngx_group_percent_encode(t->pool, owner, &owner_text) != NGX_OK
-        || ngx_group_percent_encode(t->pool, id, &id_text) != NGX_OK)
+    if ((t->ref != ref || !ngx_group_str_eq(&t->ref_owner, owner))
+        && ngx_group_encode_ref_start(t, ref, owner) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    if (ngx_group_percent_encode(t->pool, id, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(t->pool, t->ref_start.len + text.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    id->data = p;
+    id->len = t->ref_start.len + text.len;
+
+    p = ngx_cpymem(p, t->ref_start.data, t->ref_start.len);
+    ngx_memcpy(p, text.data, text.len);
+
+    return NGX_OK;
+}
+
+
+/* what stands before the id: the same for all ids of one owner */
+
+static ngx_int_t
+ngx_group_encode_ref_start(ngx_group_translation_t *t, ngx_array_t *ref,
+    ngx_str_t *owner)
+{
+    u_char             *p;
+    size_t              len;
+    ngx_str_t           owner_text, *text;
+    ngx_uint_t          i, n;
+    ngx_group_piece_t  *piece;
+
+    t->ref = NULL;
+
+    if (ngx_group_percent_encode(t->pool, owner, &owner_text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     piece = ref->elts;
-    n = ref->nelts;
+    n = ref->nelts - 1;
     len = 0;
-    p = NULL;
+    p = (u_char *) "";
+
+    t->ref_start.data = p;
 
     /* first the length, then the text */
 
@@ -525,8 +563,7 @@ ngx_group_encode_ref(ngx_group_translation_t *t, ngx_array_t *ref,
         if (piece[i % n].param) {
             text = ngx_group_str_is(text, "origin") ? &t->origin
                    : ngx_group_str_is(text, "base") ? &t->base_path
-                   : ngx_group_str_is(text, "owner") ? &owner_text
-                   : &id_text;
+                   : &owner_text;
         }
 
         if (i < n) {
@@ -534,18 +571,21 @@ ngx_group_encode_ref(ngx_group_translation_t *t, ngx_array_t *ref,
             continue;
         }
 
-        if (p == NULL) {
+        if (i == n) {
             p = ngx_pnalloc(t->pool, len);
             if (p == NULL) {
                 return NGX_ERROR;
             }
 
-            id->data = p;
-            id->len = len;
+            t->ref_start.data = p;
         }
 
         p = ngx_cpymem(p, text->data, text->len);
     }
+
+    t->ref = ref;
+    t->ref_owner = *owner;
+    t->ref_start.len = len;
 
     return NGX_OK;
 }
