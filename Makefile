@@ -371,6 +371,11 @@ package-test: package       ## try it in an empty Debian system (as root)
 	    PACKAGES='$(PACKAGE_TEST_PACKAGES)'
 	@t/package.sh '$(BUILDDIR)/package'
 
+.PHONY: newcomer-test
+newcomer-test:              ## walk the README in an empty Debian (as root)
+	@$(MAKE) --no-print-directory deps PACKAGES=debootstrap
+	@t/newcomer.sh
+
 .PHONY: install
 install: all                ## install module, dialects, load_module file
 	install -d '$(DESTDIR)$(MODULESDIR)' '$(DESTDIR)$(LUADIR)/dialects' \

@@ -6,72 +6,24 @@
 #   t/package.sh DIRECTORY
 #
 # DIRECTORY is that of `make package`; `make package-test` calls this, and
-# installs what it needs.  Needs root, and apt sources that work: mirror,
-# proxy and certificates are those of this machine.  The system is made in a
-# directory below $TMPDIR, 500 MB, and removed again; PACKAGE_KEEP=1 keeps it.
+# installs what it needs.  See t/debian.sh; 500 MB.
 
-set -eu
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-export PATH=/usr/local/sbin:/usr/sbin:/sbin:$PATH
+name=package
+. "$(dirname "$0")/debian.sh"
 
 dir=$(cd "${1:?usage: t/package.sh DIRECTORY}" && pwd)
-here=$(cd "$(dirname "$0")/.." && pwd)
-name=libnginx-mod-http-group
-work=$(mktemp -d)
-root=$work/root
-
-finish() {
-    status=$?
-    if test -s "$root/run/nginx.pid"; then
-        kill "$(cat "$root/run/nginx.pid")" || :
-    fi
-    for mounted in proc sys; do
-        if mountpoint -q "$root/$mounted"; then umount "$root/$mounted"; fi
-    done
-    if test -n "${PACKAGE_KEEP:-}"; then
-        echo "kept: $work"
-    else
-        rm -rf --one-file-system "$work"
-    fi
-    test $status = 0 || echo "package: FAILED"
-}
-
-trap finish EXIT
-trap 'exit 1' INT TERM
-
-say() {
-    echo "package: $((SECONDS / 60)):$(printf %02d $((SECONDS % 60))) $*"
-}
-
-fail() {
-    say "$*" >&2
-    exit 1
-}
-
-# silent, unless it fails
-quiet() {
-    "$@" >"$work/log" 2>&1 </dev/null || {
-        cat "$work/log" >&2
-        fail "$1 failed"
-    }
-}
-
-if test "$(id -u)" != 0; then
-    trap - EXIT
-    rmdir "$work"
-    exec sudo -E "$BASH" "$0" "$@"
-fi
+package=libnginx-mod-http-group
 
 
 # the files
 
-debs=("$dir/$name"_*.deb)
+debs=("$dir/$package"_*.deb)
 deb=${debs[0]}
 test ${#debs[@]} = 1 && test -f "$deb" || fail "no package in $dir"
 
 say "lintian"
 lintian --allow-root --fail-on error,warning,info --display-info \
-    "$dir/$name"_*.changes
+    "$dir/$package"_*.changes
 
 say "manual page"
 dpkg-deb --fsys-tarfile "$deb" |
@@ -111,44 +63,9 @@ case $(dpkg-deb -f "$deb" Version) in
 esac
 
 
-# an empty system, from where this one has its packages
+# an empty system
 
-# the release's own archive first: a mirror of it has the base system
-codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-
-apt-get indextargets --format \
-    '$(ORIGIN)|$(SITE)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)' \
-    'Created-By: Packages' |
-    awk -F'|' '$1 == "Debian" { print $3, $4, $5 }' | sort -u >"$work/sources"
-
-mirror=$(awk -v codename="$codename" \
-    '$2 == codename { print $1; exit }' "$work/sources")
-test -n "$mirror" || fail "apt knows no $codename here: apt-get update?"
-
-# debootstrap does not read apt's configuration
-eval "$(apt-config shell http_proxy Acquire::http::Proxy \
-    https_proxy Acquire::https::Proxy)"
-if test -n "${http_proxy:-}"; then export http_proxy; fi
-if test -n "${https_proxy:-}"; then export https_proxy; fi
-
-say "debootstrap $codename"
-quiet debootstrap --variant=minbase "$codename" "$root" "$mirror"
-
-# nothing is started: nginx would take the ports of this machine
-printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-chmod 755 "$root/usr/sbin/policy-rc.d"
-
-# nothing has to survive a loss of power
-echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
-
-sed 's/^/deb /' "$work/sources" >"$root/etc/apt/sources.list"
-apt-config dump | grep -E '^Acquire::[^ ]* "[^"]' |
-    grep -v '^Acquire::IndexTargets' >"$root/etc/apt/apt.conf.d/90machine" || :
-cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-if grep -q '^https:' "$work/sources"; then
-    mkdir -p "$root/etc/ssl/certs"
-    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-fi
+empty_system
 
 # what is there, but for logs, caches, and what dpkg and apt know
 list() {
@@ -159,15 +76,6 @@ list() {
         -o -printf '%M %u:%g %p %l\n' | sort -k3)
 }
 
-run() {
-    env -u TMPDIR chroot "$root" "$@"
-}
-
-apt() {
-    quiet run apt-get -q -y --no-install-recommends "$@"
-}
-
-quiet run apt-get update
 list >"$work/empty"
 run dpkg-query -W -f '${binary:Package}\n' | sort >"$work/empty.packages"
 
@@ -179,7 +87,7 @@ cp "$deb" "$root/tmp/"
 apt install "/tmp/${deb##*/}"
 list >"$work/installed"
 
-run dpkg-query -W -f '${Package} ${Version}\n' nginx "$name"
+run dpkg-query -W -f '${Package} ${Version}\n' nginx "$package"
 
 link=etc/nginx/modules-enabled/50-mod-http-group.conf
 test "$(readlink "$root/$link")" = \
@@ -207,7 +115,7 @@ echo
 # and gone
 
 say "remove, install again"
-apt remove "$name"
+apt remove "$package"
 run nginx -t
 test ! -L "$root/$link" || fail "a removed module is enabled"
 apt install "/tmp/${deb##*/}"
@@ -215,7 +123,7 @@ test -L "$root/$link" || fail "the module is not enabled again"
 run nginx -t
 
 say "purge"
-apt purge "$name"
+apt purge "$package"
 run nginx -t
 
 # nothing new is left; what nginx makes for itself goes with nginx, below
@@ -225,7 +133,7 @@ comm -13 <(cut -d' ' -f3 "$work/installed" | sort) \
     grep -v '^\./var/lib/nginx/' >"$work/new" || :
 test ! -s "$work/new" || fail "left behind: $(cat "$work/new")"
 
-run dpkg -L "$name" >/dev/null 2>&1 && fail "dpkg still knows the package"
+run dpkg -L "$package" >/dev/null 2>&1 && fail "dpkg still knows the package"
 
 comm -23 <(cut -d' ' -f3 "$work/installed" | sort) \
     <(cut -d' ' -f3 "$work/purged" | sort) >"$work/gone"
