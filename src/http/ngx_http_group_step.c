@@ -92,16 +92,16 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
-    if (step->op->request == NULL) {
+    if (step->op->request == NULL && !step->op->patch) {
         return NGX_OK;
     }
 
     call = step->call;
-    same = (glcf->upstream_dialect == glcf->dialect && step->main);
+    same = (step->main && step->op == ctx->op);
 
     /* what was checked is what is sent, with the fields that nobody knows */
 
-    if (same && !ctx->changed) {
+    if (same && (!ctx->changed || step->op->patch)) {
         return ngx_group_write(t->pool, glcf->dialect->format, ctx->tree,
                                &call->body);
     }

@@ -581,6 +581,7 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     plan->query = ctx->query;
     plan->concurrency = glcf->plan_concurrency;
     plan->max_calls = glcf->plan_max_calls;
+    plan->changed = ctx->changed;
 
     ctx->plan = plan;
 

@@ -180,7 +180,11 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
                                                 &plan->op->pattern);
     }
 
-    if (plan->upstream == plan->client && ops[operation]) {
+    /* a patch is sent on as it came, but none is written here */
+
+    if (plan->upstream == plan->client && ops[operation]
+        && !(ops[operation]->patch && plan->changed))
+    {
         return NGX_OK;
     }
 

@@ -70,6 +70,8 @@ struct ngx_group_plan_s {
     ngx_group_value_t      *items;     /* groups of a list, read so far */
     ngx_uint_t              tries;
     unsigned                late:1;    /* set by the caller: no more calls */
+    unsigned                changed:1; /* set by the caller: "doc" is not what
+                                          the client wrote */
     unsigned                undoing:1;
     unsigned                serial:1;  /* it changes what it has read: no other
                                           such plan of the group meanwhile */
