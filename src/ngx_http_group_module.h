@@ -132,6 +132,8 @@ typedef struct {
     ngx_str_t                  answer_type;
     ngx_str_t                  answer;
     size_t                     size;          /* allocated for "answer" */
+    ngx_group_value_t         *tree;          /* the same, where it tells of
+                                                 places that are others here */
     ngx_list_t                *answer_headers;
 
     unsigned                   done:1;
@@ -220,6 +222,8 @@ typedef struct {
 
     unsigned                   proxied:1;     /* by a constant proxy_pass */
     unsigned                   search:1;      /* the query is in the body */
+    unsigned                   moved:1;       /* one dialect on both sides, but
+                                                 not one base path */
     unsigned                   body_read:1;
     unsigned                   waiting:1;     /* for the body, a call, a lock
                                                  or what a hook fetches */

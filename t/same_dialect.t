@@ -1,6 +1,7 @@
 #!/usr/bin/env perl
 
-# One dialect on both sides: what is sent on as it came.
+# One dialect on both sides: what is sent on as it came, and what cannot be:
+# places that are others here.
 
 use strict;
 use warnings;
@@ -155,6 +156,79 @@ subtest 'a patch' => sub {
         'and the client');
     is($group->{Operations}, undef, 'without the words of the patch');
     is(scalar(grep { $_->{method} eq 'PATCH' } $u->requests), 0, 'no patch');
+};
+
+# RFC 7644, 3.3
+subtest 'Location of what was created' => sub {
+    for my $at ('/scim/v2', '/at/scim') {
+        my $r = $t->post("$at/Groups", json => {displayName => 'a'},
+            headers => [Host => 'here']);
+        is($r->status, 201, "$at: status") or diag($r->body);
+        is($r->header('Location'), "http://here$at/Groups/g1", 'Location');
+    }
+};
+
+# What an API tells of itself led to where its clients do not find it.
+subtest 'places in answers' => sub {
+    my $r = $t->get('/at/signalwire/number_groups?page_size=2');
+    is_deeply($r->json, {
+            links => {map { s{^/api/relay/rest}{/at/signalwire}r }
+                %{links('/number_groups')}},
+            data => [$number_group]}, 'links') or diag($r->body);
+    is($r->header('Content-Type'), 'application/json', 'media type');
+    is($r->header('Content-Length'), length $r->body, 'length');
+
+    $r = $t->get('/hook/signalwire/number_groups?page_size=2');
+    is($r->json->{data}[0]{name}, 'renamed', 'a hook has changed it');
+    like($r->json->{links}{$_}, qr{\A/hook/signalwire/number_groups\?},
+        "link $_") for qw(self first next prev);
+
+    $r = $t->get('/at/scim/Groups/g1', headers => [Host => 'here']);
+    is_deeply($r->json, {%group,
+            members => [{value => 'u1', more => 1,
+                    '$ref' => 'http://here/at/scim/Users/u1'}],
+            meta => {%{$group{meta}},
+                location => 'http://here/at/scim/Groups/g1'}},
+        'URLs, and nothing else') or diag($r->body);
+
+    $r = $t->get('/at/scim/Groups', headers => [Host => 'here']);
+    is($r->json->{Resources}[0]{meta}{location},
+        'http://here/at/scim/Groups/g1', 'URLs in a list');
+
+    for my $uri ('/at/faxfinder/contact_groups/admin',
+        '/at/faxfinder/contact_groups/admin/14')
+    {
+        $r = $t->get($uri, headers => [Host => 'here']);
+        my $body = $r->body;
+        like($body, qr{<contact_group_url>http://here/at/faxfinder
+            /contact_groups/admin/14</contact_group_url>}x, "$uri: its URL");
+        like($body, qr{<contact>http://here/at/faxfinder/contacts/admin/23<},
+            'its members');
+        like($body, qr{<contact>http://fax/elsewhere/contacts/admin/24<},
+            'not what is elsewhere');
+        like($body, qr{<colour>red</colour>}, 'nor what is unknown');
+    }
+
+    # where both are at the same place every byte is the upstream's
+    $r = $t->get('/ffws/v1/contact_groups/admin/14');
+    is($r->body, fax('Success', 14), 'the same place');
+};
+
+# The vendor was sent URLs that it does not have.
+subtest 'places in requests' => sub {
+    $u->clear;
+    my $r = $t->post('/at/faxfinder/contact_groups/admin',
+        body => '<contact_group><name>a</name>'
+            . '<contact>http://here/at/faxfinder/contacts/admin/23</contact>'
+            . '<contact>http://x/at/faxfinder/contacts/bob/24</contact>'
+            . '</contact_group>', headers => [@XML]);
+    is($r->status, 200, 'status') or diag($r->body);
+
+    my ($request) = $u->requests;
+    my @contacts = $request->{body} =~ m{<contact>([^<]+)<}g;
+    my $address = $u->address;
+    is_deeply(\@contacts, ["http://$address/ffws/v1/contacts/admin/23",
+            "http://$address/ffws/v1/contacts/bob/24"], 'where it has them');
 };
 
 $t->stop;

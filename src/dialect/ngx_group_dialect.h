@@ -287,6 +287,31 @@ ngx_group_field_t *ngx_group_shape_find(ngx_array_t *fields, ngx_str_t *name);
 /* whether there is one that must be there */
 ngx_uint_t ngx_group_shape_requires(ngx_array_t *fields, ngx_str_t *name);
 
+/* from one base path to another one */
+
+typedef struct {
+    ngx_pool_t                *pool;
+    ngx_str_t                  from;
+    ngx_str_t                  to;
+    ngx_str_t                  links;     /* the same as "to", for links */
+    ngx_str_t                  origin;    /* for URLs */
+} ngx_group_rebase_t;
+
+
+/* whether there is a field that tells where something is */
+ngx_uint_t ngx_group_rebases(ngx_array_t *fields);
+
+/*
+ * Lets what "tree" tells of places below the one base path lead to the other
+ * one, in place.  NGX_OK or NGX_ERROR (no memory).
+ */
+ngx_int_t ngx_group_rebase(ngx_group_rebase_t *rebase, ngx_array_t *fields,
+    ngx_group_value_t *tree);
+
+/* one URL or path, below "to" then.  NGX_OK or NGX_ERROR (no memory) */
+ngx_int_t ngx_group_rebase_text(ngx_group_rebase_t *rebase, ngx_str_t *to,
+    ngx_str_t *text);
+
 /* a tree in the dialect's format to bytes, and back */
 ngx_int_t ngx_group_write(ngx_pool_t *pool, ngx_group_format_e format,
     ngx_group_value_t *value, ngx_str_t *out);

@@ -168,6 +168,10 @@ ngx_http_group_match(ngx_http_request_t *r, ngx_http_group_ctx_t **pctx)
                               ? glcf->upstream_base_path
                               : glcf->upstream_dialect->base_path;
 
+    ctx->moved = (ctx->client.same
+                  && !ngx_group_str_eq(&ctx->client.base_path,
+                                       &ctx->upstream.base_path));
+
     if (ngx_http_group_origin(r, &ctx->client.origin) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -14,16 +14,27 @@ static void ngx_http_group_unset_path(ngx_group_value_t *value,
     ngx_str_t *path);
 static ngx_int_t ngx_http_group_page(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_value_t *list);
+static ngx_int_t ngx_http_group_move_links(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_value_t *list);
+static void ngx_http_group_rebase(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_rebase_t *rebase);
+static ngx_int_t ngx_http_group_links(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_value_t *list,
+    ngx_group_value_t *next);
+static ngx_group_field_t *ngx_http_group_page_field(ngx_http_group_ctx_t *ctx,
+    char *name);
 static void ngx_http_group_page_path(ngx_http_request_t *r, ngx_str_t *path);
-static ngx_int_t ngx_http_group_next_link(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx, ngx_str_t *name, ngx_group_value_t *next,
-    ngx_str_t *link);
+static ngx_int_t ngx_http_group_link(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_value_t *list, char *name,
+    ngx_int_t number, ngx_str_t *cursor);
 static ngx_uint_t ngx_http_group_named(ngx_str_t *list, u_char *name,
     size_t len);
 static void ngx_http_group_prune(ngx_http_group_ctx_t *ctx,
     ngx_group_value_t *body);
 static void ngx_http_group_prune_group(ngx_http_group_ctx_t *ctx,
     ngx_group_value_t *group);
+static ngx_int_t ngx_http_group_move_answer(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 static ngx_int_t ngx_http_group_location(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_translation_t *t,
     ngx_group_answer_t *answer);
@@ -33,6 +44,10 @@ static ngx_str_t  ngx_http_group_members = ngx_string("members");
 static ngx_str_t  ngx_http_group_count = ngx_string("member_count");
 static ngx_str_t  ngx_http_group_items = ngx_string("items");
 static ngx_str_t  ngx_http_group_next = ngx_string("next");
+static ngx_str_t  ngx_http_group_limit = ngx_string("limit");
+static ngx_str_t  ngx_http_group_link_self = ngx_string("link_self");
+static ngx_str_t  ngx_http_group_link_next = ngx_string("link_next");
+static ngx_str_t  ngx_http_group_link_prev = ngx_string("link_prev");
 
 
 /*
@@ -206,16 +221,10 @@ static ngx_int_t
 ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_group_value_t *list)
 {
-    ngx_str_t           key, path, text;
-    ngx_uint_t          i;
-    ngx_array_t        *query;
-    ngx_group_field_t  *field;
+    ngx_str_t           key;
     ngx_group_value_t  *v, *next, *items, *value;
 
     static ngx_str_t    count = ngx_string("count");
-    static ngx_str_t    link_self = ngx_string("link_self");
-    static ngx_str_t    link_first = ngx_string("link_first");
-    static ngx_str_t    link_next = ngx_string("link_next");
 
     next = ngx_group_value_get(list, &ngx_http_group_next);
     items = ngx_group_value_get(list, &ngx_http_group_items);
@@ -243,55 +252,180 @@ ngx_http_group_page(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         ngx_group_value_set(list, &count, value);
     }
 
-    if (ngx_group_value_get(list, &link_self)) {
+    if (ngx_group_shape_find(ctx->op->response, &ngx_http_group_link_self)
+        == NULL)
+    {
         return NGX_OK;
     }
 
-    value = ngx_group_value_string(r->pool, &r->unparsed_uri);
-    if (value == NULL) {
-        return NGX_ERROR;
+    if (ctx->client.same) {
+        return ctx->moved ? ngx_http_group_move_links(r, ctx, list) : NGX_OK;
     }
 
-    ngx_group_value_set(list, &link_self, value);
+    return ngx_http_group_links(r, ctx, list, next);
+}
 
-    ngx_http_group_page_path(r, &path);
 
-    value = ngx_group_value_string(r->pool, &path);
-    if (value == NULL) {
-        return NGX_ERROR;
-    }
+/* the same vendor's links, which lead to its own place */
 
-    ngx_group_value_set(list, &link_first, value);
+static ngx_int_t
+ngx_http_group_move_links(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t *list)
+{
+    ngx_group_value_t   *v;
+    ngx_group_rebase_t   rebase;
 
-    query = ctx->op->query;
+    ngx_http_group_rebase(r, ctx, &rebase);
 
-    if (next == NULL || next->type != NGX_GROUP_STRING || query == NULL) {
-        return NGX_OK;
-    }
-
-    field = query->elts;
-
-    for (i = 0; i < query->nelts; i++) {
-
-        if (!ngx_group_str_is(&field[i].path, "cursor")) {
-            continue;
-        }
-
-        if (ngx_http_group_next_link(r, ctx, &field[i].name, next, &text)
-            != NGX_OK)
+    for (v = list->u.items.first; v; v = v->next) {
+        if (v->type == NGX_GROUP_STRING && v->key.len > 5
+            && ngx_strncmp(v->key.data, "link_", 5) == 0
+            && ngx_group_rebase_text(&rebase, &rebase.links, &v->u.text)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
-
-        value = ngx_group_value_string(r->pool, &text);
-        if (value == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_group_value_set(list, &link_next, value);
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * From the upstream's place to the client's.  Links are below what the client
+ * wrote before the path of the operation, whatever "rewrite" made of it.
+ */
+
+static void
+ngx_http_group_rebase(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_rebase_t *rebase)
+{
+    ngx_str_t  path, rest;
+
+    rebase->pool = ctx->client.pool;
+    rebase->from = ctx->upstream.base_path;
+    rebase->to = ctx->client.base_path;
+    rebase->links = ctx->client.base_path;
+    rebase->origin = ctx->client.origin;
+
+    ngx_http_group_page_path(r, &path);
+
+    rest = ctx->call->path;
+    rest.data += rebase->from.len;
+    rest.len -= rebase->from.len;
+
+    if (path.len >= rest.len
+        && ngx_memcmp(path.data + path.len - rest.len, rest.data, rest.len)
+           == 0)
+    {
+        rebase->links.data = path.data;
+        rebase->links.len = path.len - rest.len;
+    }
+}
+
+
+/*
+ * Pages have a number, a token, or both; with both the token counts, and the
+ * number tells the page before.  A token of ours tells that one, too.
+ */
+
+static ngx_int_t
+ngx_http_group_links(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t *list, ngx_group_value_t *next)
+{
+    u_char              buf[NGX_INT64_LEN + 1];
+    ngx_int_t           number, before, limit;
+    ngx_str_t           text;
+    ngx_group_value_t  *v, *cursor;
+    ngx_group_field_t  *page, *token;
+
+    page = ngx_http_group_page_field(ctx, "page");
+    token = ngx_http_group_page_field(ctx, "cursor");
+
+    v = ngx_group_value_string(r->pool, &r->unparsed_uri);
+    if (v == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_group_value_set(list, &ngx_http_group_link_self, v);
+
+    ngx_group_value_unset(list, &ngx_http_group_link_next);
+    ngx_group_value_unset(list, &ngx_http_group_link_prev);
+
+    if (ngx_http_group_link(r, ctx, list, "link_first", -1, NULL) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cursor = (token && ctx->args) ? ngx_group_value_get(ctx->args,
+                                                        &token->name)
+                                  : NULL;
+
+    if (cursor && (cursor->type != NGX_GROUP_STRING
+                   || cursor->u.text.len == 0))
+    {
+        cursor = NULL;
+    }
+
+    /* -1: which page this is nobody knows */
+
+    number = -1;
+
+    if (page) {
+        v = ctx->args ? ngx_group_value_get(ctx->args, &page->name) : NULL;
+
+        if (v && v->type == NGX_GROUP_STRING) {
+            number = ngx_atoi(v->u.text.data, v->u.text.len);
+
+        } else if (cursor == NULL) {
+            number = 0;
+        }
+    }
+
+    if (token && next && next->type == NGX_GROUP_STRING
+        && ngx_http_group_link(r, ctx, list, "link_next",
+                               number < 0 || number == NGX_MAX_INT_T_VALUE
+                               ? -1 : number + 1, &next->u.text)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (number > 0) {
+        return ngx_http_group_link(r, ctx, list, "link_prev",
+                                   number == 1 ? -1 : number - 1, NULL);
+    }
+
+    if (number == 0 || cursor == NULL || cursor->u.text.data[0] != 'o') {
+        return NGX_OK;
+    }
+
+    v = ngx_group_value_get(ctx->query, &ngx_http_group_limit);
+
+    limit = (v && v->type == NGX_GROUP_NUMBER)
+            ? ngx_atoi(v->u.text.data, v->u.text.len) : NGX_ERROR;
+    before = ngx_atoi(cursor->u.text.data + 1, cursor->u.text.len - 1);
+
+    if (limit <= 0 || before <= 0) {
+        return NGX_OK;
+    }
+
+    text.data = buf;
+    text.len = ngx_sprintf(buf, "o%i", before - limit) - buf;
+
+    return ngx_http_group_link(r, ctx, list, "link_prev", -1,
+                               before > limit ? &text : NULL);
+}
+
+
+static ngx_group_field_t *
+ngx_http_group_page_field(ngx_http_group_ctx_t *ctx, char *name)
+{
+    ngx_str_t  key;
+
+    key.data = (u_char *) name;
+    key.len = ngx_strlen(name);
+
+    return ngx_group_shape_find(ctx->op->query, &key);
 }
 
 
@@ -311,36 +445,68 @@ ngx_http_group_page_path(ngx_http_request_t *r, ngx_str_t *path)
 }
 
 
-/* the same question with the token of the next page */
+/* the same question for another page; -1 and NULL: without that parameter */
 
 static ngx_int_t
-ngx_http_group_next_link(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
-    ngx_str_t *name, ngx_group_value_t *next, ngx_str_t *link)
+ngx_http_group_link(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_value_t *list, char *name, ngx_int_t number, ngx_str_t *cursor)
 {
-    u_char             *p;
-    ngx_str_t           args, key, path;
+    u_char             *p, buf[NGX_INT_T_LEN];
+    ngx_str_t           key, args, path, link, text;
     ngx_uint_t          i;
     ngx_group_field_t  *field;
-    ngx_group_value_t  *query, *token;
+    ngx_group_value_t  *query, *value;
 
     query = ctx->args ? ngx_group_value_copy(r->pool, ctx->args)
                       : ngx_group_value_create(r->pool, NGX_GROUP_OBJECT);
-    token = ngx_group_value_string(r->pool, &next->u.text);
-
-    if (query == NULL || token == NULL) {
+    if (query == NULL) {
         return NGX_ERROR;
     }
 
-    field = ctx->op->query->elts;
+    field = ctx->op->query ? ctx->op->query->elts : NULL;
 
-    for (i = 0; i < ctx->op->query->nelts; i++) {
+    for (i = 0; field && i < ctx->op->query->nelts; i++) {
+
+        ngx_str_null(&text);
+
         if (ngx_group_str_is(&field[i].path, "page")) {
-            key = field[i].name;
-            ngx_group_value_unset(query, &key);
+
+            if (number >= 0) {
+                text.data = buf;
+                text.len = ngx_sprintf(buf, "%i", number) - buf;
+            }
+
+        } else if (ngx_group_str_is(&field[i].path, "cursor")) {
+
+            if (cursor) {
+                text = *cursor;
+            }
+
+        } else {
+            continue;
         }
+
+        key = field[i].name;
+
+        if (text.len == 0) {
+            ngx_group_value_unset(query, &key);
+            continue;
+        }
+
+        text.data = ngx_pstrdup(r->pool, &text);
+        if (text.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        value = ngx_group_value_string(r->pool, &text);
+        if (value == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_group_value_set(query, &key, value);
     }
 
-    ngx_group_value_set(query, name, token);
+    ngx_str_null(&args);
 
     if (ngx_group_query_write(r->pool, query, &args) != NGX_OK) {
         return NGX_ERROR;
@@ -353,8 +519,18 @@ ngx_http_group_next_link(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    link->data = p;
-    link->len = ngx_sprintf(p, "%V?%V", &path, &args) - p;
+    link.data = p;
+    link.len = ngx_sprintf(p, "%V%s%V", &path, args.len ? "?" : "", &args) - p;
+
+    value = ngx_group_value_string(r->pool, &link);
+    if (value == NULL) {
+        return NGX_ERROR;
+    }
+
+    key.data = (u_char *) name;
+    key.len = ngx_strlen(name);
+
+    ngx_group_value_set(list, &key, value);
 
     return NGX_OK;
 }
@@ -403,7 +579,16 @@ ngx_http_group_encode_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     {
         answer->body = ctx->call->answer;
         answer->media_type = ctx->call->answer_type;
-        return NGX_OK;
+
+        if (ctx->call->tree
+            && ngx_http_group_move_answer(r, ctx, answer) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ctx->op->location
+               ? ngx_http_group_location(r, ctx, &ctx->client, answer)
+               : NGX_OK;
     }
 
     answer->media_type = glcf->dialect->media_type;
@@ -438,6 +623,32 @@ ngx_http_group_encode_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     return ngx_group_write(t.pool, glcf->dialect->format, body,
+                           &answer->body);
+}
+
+
+/* the upstream's own answer, but for what leads to its own place */
+
+static ngx_int_t
+ngx_http_group_move_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_answer_t *answer)
+{
+    ngx_group_rebase_t    rebase;
+    ngx_group_dialect_t  *dialect;
+
+    dialect = ctx->client.dialect;
+
+    ngx_http_group_rebase(r, ctx, &rebase);
+
+    if (ngx_group_rebase(&rebase, ctx->op->response, ctx->call->tree)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    answer->media_type = dialect->media_type;
+
+    return ngx_group_write(ctx->client.pool, dialect->format, ctx->call->tree,
                            &answer->body);
 }
 

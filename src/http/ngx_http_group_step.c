@@ -87,6 +87,7 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 {
     ngx_uint_t                  same;
     ngx_group_value_t          *body;
+    ngx_group_rebase_t          rebase;
     ngx_http_group_call_t      *call;
     ngx_http_group_loc_conf_t  *glcf;
 
@@ -102,6 +103,21 @@ ngx_http_group_step_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     /* what was checked is what is sent, with the fields that nobody knows */
 
     if (same && (!ctx->changed || step->op->patch)) {
+
+        if (ctx->moved && step->op->request) {
+            rebase.pool = t->pool;
+            rebase.from = ctx->client.base_path;
+            rebase.to = t->base_path;
+            rebase.links = t->base_path;
+            rebase.origin = t->origin;
+
+            if (ngx_group_rebase(&rebase, step->op->request, ctx->tree)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
         return ngx_group_write(t->pool, glcf->dialect->format, ctx->tree,
                                &call->body);
     }
@@ -353,6 +369,11 @@ ngx_http_group_step_decode(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         rc = ngx_http_group_answer_tree(r, ctx, step, &tree);
         if (rc != NGX_OK) {
             return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+        }
+
+        if (ctx->moved && step->main && ngx_group_rebases(step->op->response))
+        {
+            call->tree = tree;
         }
 
         t = ctx->upstream;

@@ -76,7 +76,11 @@ ngx_int_t
 ngx_http_group_decode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
     ngx_int_t                rc;
+    ngx_group_value_t       *cursor;
     ngx_group_translation_t  t;
+
+    static ngx_str_t         cursor_key = ngx_string("cursor");
+    static ngx_str_t         page_key = ngx_string("page");
 
     if (ctx->query) {
         return NGX_OK;
@@ -109,6 +113,16 @@ ngx_http_group_decode_query(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    /* a page's number beside its token only tells which one it is */
+
+    cursor = ngx_group_value_get(ctx->query, &cursor_key);
+
+    if (cursor && cursor->type == NGX_GROUP_STRING && cursor->u.text.len
+        && !ctx->client.same)
+    {
+        ngx_group_value_unset(ctx->query, &page_key);
     }
 
     return ngx_http_group_declined(ctx);
