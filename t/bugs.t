@@ -57,6 +57,14 @@ my $u = $t->upstream(sub {
             . '</response>']
         if $path =~ m{^/ffws/};
 
+    # SCIM leaves out what is empty
+    return [200, ['Content-Type' => 'application/scim+json'],
+        {id => 'g1', displayName => 'a'}]
+        if $path =~ m{^/scim/v2/Groups/};
+    return [200, ['Content-Type' => 'application/scim+json'],
+        {totalResults => 1, Resources => [{id => 'g1', displayName => 'a'}]}]
+        if $path =~ m{^/scim/v2/Groups};
+
     return [200, [], {links => {self => '/a', first => '/a'}, data => []}]
         if $path =~ m{^/api/relay/};
 
@@ -148,6 +156,9 @@ return { request = function(ctx)
 end }
 END
 
+$t->credentials('clients.json',
+    {type => 'basic', id => 'p', secret => 'x', scopes => ['numbers']});
+
 my $locations = '';
 
 sub at {
@@ -186,6 +197,9 @@ at('/thin-vinyldns', 'thin', 'vinyldns');
 at("/types-$_", $_, $_, 'group_policy types.lua') for qw(thin vinyldns);
 at('/thin-thin', 'thin', 'thin');
 at("/$_-number", $_, 'number') for qw(scim thin vinyldns portsip);
+at("/$_-scim", $_, 'scim') for qw(signalwire faxfinder portsip);
+at('/scoped', 'signalwire', 'signalwire', 'group_scope group.list nobody',
+    'group_credentials clients.json');
 
 $t->nginx(
     http => 'group_dialect_path dialects %%ROOT%%/lua/dialects;'
@@ -445,6 +459,39 @@ subtest 'types that a query does not have' => sub {
     }
 
     alive('types');
+};
+
+# RFC 7643, 2.5: it was taken for an answer that does not tell.
+subtest 'SCIM groups without the attribute members' => sub {
+    my $r = $t->get('/signalwire-scim/number_groups/' . $UUID);
+    is($r->status, 200, 'a group') or diag($r->body);
+    is($r->json->{phone_number_count}, 0, 'has none');
+
+    $r = $t->get('/signalwire-scim/number_groups');
+    is($r->status, 200, 'a list') or diag($r->body);
+    is($r->json->{data}[0]{phone_number_count}, 0, 'of groups that have none');
+
+    $r = $t->get('/portsip-scim/groups/ZzE=/members');
+    is_deeply($r->json, {items => []}, 'its members') or diag($r->body);
+
+    $r = $t->get('/faxfinder-scim/contact_groups/alice/g1');
+    is($r->status, 200, 'another client') or diag($r->body);
+};
+
+# PortSIP answers what is blank as null; members had no "id" at all.
+subtest 'ids of members that only PortSIP has' => sub {
+    my $r = $t->get('/portsip-vinyldns/groups/ZzE=/members');
+    is_deeply([sort keys %{$r->json->{items}[0] // {}}],
+        [qw(display_name extension_number id name)], 'all keys')
+        or diag($r->body);
+    is($r->json->{items}[0]{id}, undef, 'null');
+};
+
+# RFC 9110, 15.5.2
+subtest 'each 401 tells how to sign in' => sub {
+    my $r = $t->request(uri => '/scoped/number_groups', auth => ['p', 'x']);
+    is($r->status, 401, 'a scope is missing') or diag($r->body);
+    is($r->header('WWW-Authenticate'), 'Basic realm="SignalWire"', 'how');
 };
 
 $t->stop;

@@ -23,7 +23,7 @@ local new_group = { name, caller_ids, description }
 local group = { id, name, caller_ids, description }
 
 local member = {
-    field "id" { from = "member.ref" },
+    field "id" { from = "member.ref", null = true },
     field "name" { from = "member.name", null = true },
     field "display_name" { from = "member.name", null = true },
     field "extension_number" { from = "member.id", type = "member_id",

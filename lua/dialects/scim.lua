@@ -38,7 +38,8 @@ local group = {
     field "id" { type = "id", required = true, read_only = true },
     field "externalId" { from = "external_id" },
     field "displayName" { from = "name", required = true, blank = false },
-    field "members" { type = "array", items = member },
+    -- RFC 7643, 2.5: what is absent is empty
+    field "members" { type = "array", items = member, default = {} },
 }
 
 local view = {

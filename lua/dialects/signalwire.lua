@@ -49,6 +49,11 @@ local groups = {
     page[1], page[2], page[3],
 }
 
+local unauthorized = {
+    status = 401, body = { error = "Unauthorized" },
+    headers = { ["WWW-Authenticate"] = 'Basic realm="SignalWire"' },
+}
+
 local links = field "links" {
     from = ".", type = "object", required = true,
     fields = {
@@ -135,14 +140,11 @@ return dialect "signalwire" {
 
     errors = {
         malformed = { status = 400, body = { error = "Bad Request" } },
-        unauthorized = {
-            status = 401, body = { error = "Unauthorized" },
-            headers = { ["WWW-Authenticate"] = 'Basic realm="SignalWire"' },
-        },
+        unauthorized = unauthorized,
         forbidden = {
             -- the authorization page: a missing scope is 401
-            { when = { "scope" }, status = 401,
-              body = { error = "Unauthorized" } },
+            { when = { "scope" }, status = unauthorized.status,
+              body = unauthorized.body, headers = unauthorized.headers },
             { status = 403, body = { error = "Forbidden" } },
         },
         not_found = { status = 404, body = { error = "Not Found" } },

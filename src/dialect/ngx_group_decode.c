@@ -141,10 +141,12 @@ ngx_group_decode_find(ngx_group_translation_t *t, ngx_group_field_t *field,
 
     /* an answer without any of the elements is an empty list of them */
 
-    if (value == NULL && t->text && !t->request
-        && field->type == NGX_GROUP_FIELD_ARRAY)
+    if (value == NULL && !t->request && field->type == NGX_GROUP_FIELD_ARRAY
+        && (t->text || field->preset))
     {
-        *found = ngx_group_value_create(t->pool, NGX_GROUP_ARRAY);
+        *found = field->preset
+                 ? ngx_group_value_copy(t->pool, field->preset)
+                 : ngx_group_value_create(t->pool, NGX_GROUP_ARRAY);
         return (*found == NULL) ? NGX_ERROR : NGX_OK;
     }
 
