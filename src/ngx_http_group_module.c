@@ -44,6 +44,10 @@ static char *ngx_http_group_upstream_dialect(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_group_dialect_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_group_check_time(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_group_check_size(ngx_conf_t *cf, void *post,
+    void *data);
 static char *ngx_http_group_base_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_group_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -85,6 +89,23 @@ static ngx_conf_enum_t  ngx_http_group_loss[] = {
 
 static ngx_conf_num_bounds_t  ngx_http_group_depth_bounds = {
     ngx_conf_check_num_bounds, 1, NGX_HTTP_GROUP_DEPTH_BOUND
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_group_members_bounds = {
+    ngx_conf_check_num_bounds, 1, -1
+};
+
+
+/* a limit that nothing keeps is a mistake */
+
+static ngx_conf_post_t  ngx_http_group_limit_time = {
+    ngx_http_group_check_time
+};
+
+
+static ngx_conf_post_t  ngx_http_group_limit_size = {
+    ngx_http_group_check_size
 };
 
 
@@ -203,14 +224,14 @@ static ngx_command_t  ngx_http_group_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, policy_timeout),
-      NULL },
+      &ngx_http_group_limit_time },
 
     { ngx_string("group_policy_memory"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, policy_memory),
-      NULL },
+      &ngx_http_group_limit_size },
 
     { ngx_string("group_loss"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -238,7 +259,7 @@ static ngx_command_t  ngx_http_group_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, response_buffer_size),
-      NULL },
+      &ngx_http_group_limit_size },
 
     { ngx_string("group_max_depth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -252,7 +273,7 @@ static ngx_command_t  ngx_http_group_commands[] = {
       ngx_conf_set_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_group_loc_conf_t, max_members),
-      NULL },
+      &ngx_http_group_members_bounds },
 
     { ngx_string("group_plan_concurrency"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -786,6 +807,24 @@ ngx_http_group_dialect_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_group_check_time(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t  *value = data;
+
+    return (*value == 0) ? "must not be 0" : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_group_check_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *value = data;
+
+    return (*value == 0) ? "must not be 0" : NGX_CONF_OK;
 }
 
 

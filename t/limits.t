@@ -323,6 +323,13 @@ subtest 'the directives' => sub {
     $t->config_ok("group_response_buffer_size $_;",
         "group_response_buffer_size $_") for qw(1k 4096 64m);
 
+    $t->config_fails('group_max_members 0;',
+        qr/value must be equal to or greater than 1/, 'group_max_members 0');
+    $t->config_fails("$_ 0;", qr/"$_" directive must not be 0 in .*:\d+/,
+        "$_ 0")
+        for qw(group_response_buffer_size group_policy_timeout
+        group_policy_memory);
+
     for my $d (qw(group_max_depth group_max_members
         group_response_buffer_size))
     {
