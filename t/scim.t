@@ -670,6 +670,12 @@ subtest 'a search by POST' => sub {
     is($r->status, 400, 'a bad filter');
     is($r->json->{scimType}, 'invalidFilter', 'is told so');
 
+    # of all there is: RFC 7644, 3.4.3
+    $r = scim('vinyldns', 'POST', '/.search', $search);
+    is($r->status, 200, 'at the root') or diag($r->body);
+    is_deeply([map { $_->{displayName} } @{$r->json->{Resources}}], ['Beta'],
+        'the same');
+
     $r = scim('vinyldns', 'POST', '/Groups/.search', {%$search, count => 'x'});
     is($r->status, 400, 'a wrong type');
 

@@ -149,7 +149,8 @@ return dialect "scim" {
         },
         ["group.list"] = {
             "GET", "/Groups", scopes = { "groups:read" },
-            search = "/Groups/.search",
+            -- 3.4.3: of groups, or of all there is, which are groups alone
+            search = { "/Groups/.search", "/.search" },
             query = {
                 field "filter" { type = "filter" },
                 -- 3.4.2.4: less than 1 is 1, a count less than 0 is 0

@@ -10,6 +10,8 @@
 static ngx_int_t ngx_group_compile_ops(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_reads(ngx_group_compile_t *c, void *data);
 static ngx_int_t ngx_group_compile_op(ngx_group_compile_t *c, void *data);
+static ngx_int_t ngx_group_compile_search(ngx_group_compile_t *c,
+    ngx_group_op_t *op);
 static ngx_int_t ngx_group_compile_method(ngx_group_compile_t *c,
     ngx_group_op_t *op);
 static ngx_int_t ngx_group_compile_unique(ngx_group_compile_t *c,
@@ -320,6 +322,8 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
 
     if (ngx_array_init(&op->accept, c->pool, 2, sizeof(ngx_uint_t)) != NGX_OK
         || ngx_array_init(&op->scopes, c->pool, 2, sizeof(ngx_str_t)) != NGX_OK
+        || ngx_array_init(&op->searches, c->pool, 1, sizeof(ngx_str_t))
+           != NGX_OK
         || ngx_array_init(&op->path, c->pool, 4, sizeof(ngx_group_piece_t))
            != NGX_OK)
     {
@@ -374,7 +378,7 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
     ngx_str_null(&location);
     patch = 0;
 
-    if (ngx_group_compile_string(c, "search", &op->search) != NGX_OK
+    if (ngx_group_compile_search(c, op) != NGX_OK
         || ngx_group_compile_string(c, "location", &location) != NGX_OK
         || ngx_group_compile_flag(c, "patch", &patch) != NGX_OK)
     {
@@ -426,6 +430,49 @@ ngx_group_compile_op(ngx_group_compile_t *c, void *data)
     }
 
     op->response = shape.fields;
+
+    return NGX_OK;
+}
+
+
+/* a path, or a list of them, of which the first is the one that is told */
+
+static ngx_int_t
+ngx_group_compile_search(ngx_group_compile_t *c, ngx_group_op_t *op)
+{
+    ngx_str_t   *path;
+    ngx_uint_t   list;
+
+    lua_getfield(c->lua, -1, "search");
+    list = lua_istable(c->lua, -1);
+    lua_pop(c->lua, 1);
+
+    if (list) {
+
+        if (ngx_group_compile_strings(c, "search", &op->searches) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (op->searches.nelts) {
+            path = op->searches.elts;
+            op->search = path[0];
+        }
+
+        return NGX_OK;
+    }
+
+    if (ngx_group_compile_string(c, "search", &op->search) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (op->search.len) {
+        path = ngx_array_push(&op->searches);
+        if (path == NULL) {
+            return NGX_ERROR;
+        }
+
+        *path = op->search;
+    }
 
     return NGX_OK;
 }

@@ -108,6 +108,7 @@ typedef struct {
                                              Location, or NULL */
     ngx_str_t                  search;    /* path of the same as a POST, with
                                              the query in its body */
+    ngx_array_t                searches;  /* of ngx_str_t: all such paths */
     unsigned                   patch:1;   /* the body is a SCIM PatchOp */
 } ngx_group_op_t;
 

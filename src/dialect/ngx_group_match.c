@@ -43,8 +43,8 @@ ngx_group_op_t *
 ngx_group_match_search(ngx_group_dialect_t *dialect, ngx_str_t *base_path,
     ngx_str_t *path)
 {
-    ngx_str_t        rest;
-    ngx_uint_t       i;
+    ngx_str_t        rest, *search;
+    ngx_uint_t       i, k;
     ngx_group_op_t  *op;
 
     if (path->len <= base_path->len
@@ -59,8 +59,16 @@ ngx_group_match_search(ngx_group_dialect_t *dialect, ngx_str_t *base_path,
     for (i = 0; i < NGX_GROUP_OPERATIONS; i++) {
         op = dialect->ops[i];
 
-        if (op && op->search.len && ngx_group_str_eq(&op->search, &rest)) {
-            return op;
+        if (op == NULL) {
+            continue;
+        }
+
+        search = op->searches.elts;
+
+        for (k = 0; k < op->searches.nelts; k++) {
+            if (ngx_group_str_eq(&search[k], &rest)) {
+                return op;
+            }
         }
     }
 
