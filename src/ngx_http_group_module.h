@@ -459,16 +459,12 @@ ngx_int_t ngx_http_group_let(ngx_http_request_t *r,
 
 /* http/ngx_http_group_explain.c */
 
-/* makes ctx->explain.  This and the next three: NGX_OK or NGX_ERROR */
+/* makes ctx->explain.  This and the next two: NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_group_explain_begin(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
 /* keeps the canonical request: first before the hooks, then after them */
 ngx_int_t ngx_http_group_explain_request(ngx_http_request_t *r,
-    ngx_http_group_ctx_t *ctx);
-
-/* keeps the calls of a round, and answers them, in place of an upstream */
-ngx_int_t ngx_http_group_explain_round(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
 
 /* keeps that a group_default filled that field */
@@ -480,6 +476,19 @@ void ngx_http_group_explain_ran(void *data, ngx_group_policy_ran_t *ran);
 
 /* whether what is to be answered is to be explained */
 ngx_uint_t ngx_http_group_explains(ngx_http_group_ctx_t *ctx);
+
+
+/* http/ngx_http_group_explain_call.c */
+
+/*
+ * Keeps the calls of a round, and answers them, in place of an upstream.
+ * NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_group_explain_round(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+
+
+/* http/ngx_http_group_explain_document.c */
 
 /* answers with the explanation; as ngx_http_group_respond() */
 ngx_int_t ngx_http_group_explain_respond(ngx_http_request_t *r,
