@@ -590,9 +590,7 @@ ngx_int_t ngx_http_group_add_variables(ngx_conf_t *cf);
 
 
 #define ngx_http_group_header_is(h, literal)                                  \
-    ((h)->key.len == sizeof(literal) - 1                                      \
-     && ngx_strncasecmp((h)->key.data, (u_char *) literal,                    \
-                        sizeof(literal) - 1) == 0)
+    ngx_group_str_case_is(&(h)->key, literal)
 
 
 #endif /* _NGX_HTTP_GROUP_MODULE_H_INCLUDED_ */

@@ -281,9 +281,7 @@ ngx_group_jwt_type(ngx_group_jwt_token_t *t, ngx_group_value_t *header)
         }
 
         for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-            if (text.len == types[i].len
-                && ngx_strncasecmp(text.data, types[i].data, text.len) == 0)
-            {
+            if (ngx_group_str_case_eq(&text, &types[i])) {
                 return NGX_OK;
             }
         }

@@ -147,8 +147,7 @@ ngx_group_filter_is(ngx_uint_t syntax, ngx_str_t *word, ngx_str_t *name)
         return ngx_group_str_eq(word, name);
     }
 
-    return word->len == name->len
-           && ngx_strncasecmp(word->data, name->data, name->len) == 0;
+    return ngx_group_str_case_eq(word, name);
 }
 
 

@@ -87,7 +87,6 @@ static ngx_int_t ngx_group_patch_push(ngx_group_patch_t *p,
 static void ngx_group_patch_strip(ngx_str_t *path);
 static u_char *ngx_group_patch_space(u_char *pos, u_char *last);
 static void ngx_group_patch_word(u_char **pos, u_char *last, ngx_str_t *word);
-static ngx_uint_t ngx_group_patch_same(ngx_str_t *a, ngx_str_t *b);
 static ngx_group_value_t *ngx_group_patch_find(ngx_group_value_t *object,
     char *name);
 static ngx_group_value_t *ngx_group_patch_get(ngx_group_value_t *object,
@@ -109,12 +108,6 @@ static int ngx_libc_cdecl ngx_group_patch_by_id(const void *one,
     const void *two);
 static int ngx_libc_cdecl ngx_group_patch_by_order(const void *one,
     const void *two);
-
-
-#define ngx_group_patch_is(s, literal)                                        \
-    ((s)->len == sizeof(literal) - 1                                          \
-     && ngx_strncasecmp((s)->data, (u_char *) literal, sizeof(literal) - 1)   \
-        == 0)
 
 
 static ngx_str_t  ngx_group_patch_schema =
@@ -250,7 +243,7 @@ ngx_group_patch_schemas(ngx_group_patch_t *p, ngx_group_value_t *schemas)
 
         for (v = schemas->u.items.first; v; v = v->next) {
             if (v->type == NGX_GROUP_STRING
-                && ngx_group_patch_same(&v->u.text, &ngx_group_patch_schema))
+                && ngx_group_str_case_eq(&v->u.text, &ngx_group_patch_schema))
             {
                 return NGX_OK;
             }
@@ -283,7 +276,7 @@ ngx_group_patch_operation(ngx_group_patch_t *p, ngx_group_value_t *operation)
     }
 
     for (p->op = NGX_GROUP_PATCH_ADD; p->op < NGX_GROUP_PATCH_CLEAR; p->op++) {
-        if (ngx_group_patch_same(&op->u.text, &ngx_group_patch_ops[p->op])) {
+        if (ngx_group_str_case_eq(&op->u.text, &ngx_group_patch_ops[p->op])) {
             break;
         }
     }
@@ -348,7 +341,7 @@ ngx_group_patch_target(ngx_group_patch_t *p, ngx_str_t *path,
     name.data = path->data;
     name.len = pos - name.data;
 
-    if (ngx_group_patch_is(&name, "members")) {
+    if (ngx_group_str_case_is(&name, "members")) {
 
         if (pos == last) {
             return ngx_group_patch_list(p, value);
@@ -401,7 +394,7 @@ ngx_group_patch_object(ngx_group_patch_t *p, ngx_group_value_t *value)
         name = v->key;
         ngx_group_patch_strip(&name);
 
-        if (ngx_group_patch_is(&name, "members")) {
+        if (ngx_group_str_case_is(&name, "members")) {
             rc = ngx_group_patch_list(p, v);
 
         } else if (ngx_group_patch_fixed(&name)) {
@@ -424,8 +417,9 @@ ngx_group_patch_object(ngx_group_patch_t *p, ngx_group_value_t *value)
 static ngx_uint_t
 ngx_group_patch_fixed(ngx_str_t *name)
 {
-    return ngx_group_patch_is(name, "id") || ngx_group_patch_is(name, "meta")
-           || ngx_group_patch_is(name, "schemas")
+    return ngx_group_str_case_is(name, "id")
+           || ngx_group_str_case_is(name, "meta")
+           || ngx_group_str_case_is(name, "schemas")
            || (name->len > 5
                && ngx_strncasecmp(name->data, (u_char *) "meta.", 5) == 0);
 }
@@ -440,7 +434,7 @@ ngx_group_patch_name(ngx_group_patch_t *p, ngx_str_t *name)
     kv = p->names ? p->names->elts : NULL;
 
     for (i = 0; kv && i < p->names->nelts; i++) {
-        if (ngx_group_patch_same(name, &kv[i].key)) {
+        if (ngx_group_str_case_eq(name, &kv[i].key)) {
             return &kv[i];
         }
     }
@@ -543,9 +537,9 @@ ngx_group_patch_check(ngx_group_patch_t *p, ngx_keyval_t *name,
     if (canonical && canonical->type == NGX_GROUP_BOOLEAN
         && value->type == NGX_GROUP_STRING)
     {
-        flag = ngx_group_patch_is(&value->u.text, "true");
+        flag = ngx_group_str_case_is(&value->u.text, "true");
 
-        if (flag || ngx_group_patch_is(&value->u.text, "false")) {
+        if (flag || ngx_group_str_case_is(&value->u.text, "false")) {
             *out = ngx_group_value_boolean(p->t->pool, flag);
             return *out ? NGX_OK : NGX_ERROR;
         }
@@ -682,13 +676,13 @@ ngx_group_patch_select(ngx_group_patch_t *p, ngx_str_t *path, u_char *pos)
     for ( ;; ) {
         ngx_group_patch_word(&pos, last, &word);
 
-        if (!ngx_group_patch_is(&word, "value")) {
+        if (!ngx_group_str_case_is(&word, "value")) {
             break;
         }
 
         ngx_group_patch_word(&pos, last, &word);
 
-        if (!ngx_group_patch_is(&word, "eq")) {
+        if (!ngx_group_str_case_is(&word, "eq")) {
             break;
         }
 
@@ -709,7 +703,7 @@ ngx_group_patch_select(ngx_group_patch_t *p, ngx_str_t *path, u_char *pos)
 
         ngx_group_patch_word(&pos, last, &word);
 
-        if (ngx_group_patch_is(&word, "or")) {
+        if (ngx_group_str_case_is(&word, "or")) {
             continue;
         }
 
@@ -801,9 +795,10 @@ ngx_group_patch_quoted(ngx_group_patch_t *p, u_char **pos, u_char *last,
 static ngx_int_t
 ngx_group_patch_part(ngx_group_patch_t *p, ngx_str_t *path, ngx_str_t *name)
 {
-    if (ngx_group_patch_is(name, "value") || ngx_group_patch_is(name, "$ref")
-        || ngx_group_patch_is(name, "type")
-        || ngx_group_patch_is(name, "display"))
+    if (ngx_group_str_case_is(name, "value")
+        || ngx_group_str_case_is(name, "$ref")
+        || ngx_group_str_case_is(name, "type")
+        || ngx_group_str_case_is(name, "display"))
     {
         return ngx_group_patch_error(p, "mutability",
                        "members can be added and removed, but not changed: "
@@ -922,14 +917,6 @@ ngx_group_patch_word(u_char **pos, u_char *last, ngx_str_t *word)
 }
 
 
-static ngx_uint_t
-ngx_group_patch_same(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len
-           && ngx_strncasecmp(a->data, b->data, a->len) == 0;
-}
-
-
 /* the names of attributes are not case-sensitive */
 
 static ngx_group_value_t *
@@ -946,7 +933,7 @@ ngx_group_patch_find(ngx_group_value_t *object, char *name)
     key.len = ngx_strlen(name);
 
     for (v = object->u.items.first; v; v = v->next) {
-        if (ngx_group_patch_same(&v->key, &key)) {
+        if (ngx_group_str_case_eq(&v->key, &key)) {
             return v;
         }
     }

@@ -206,28 +206,18 @@ ngx_http_group_explain_secret(ngx_http_group_call_t *call, ngx_str_t *name)
     ngx_uint_t           i;
     ngx_group_header_t  *header;
 
-    if (name->len == sizeof("Authorization") - 1
-        && ngx_strncasecmp(name->data, (u_char *) "Authorization", name->len)
-           == 0)
-    {
+    if (ngx_group_str_case_is(name, "Authorization")) {
         return 1;
     }
 
-    if (call->headers == NULL
-        || (name->len == sizeof("X-Amz-Date") - 1
-            && ngx_strncasecmp(name->data, (u_char *) "X-Amz-Date", name->len)
-               == 0))
-    {
+    if (call->headers == NULL || ngx_group_str_case_is(name, "X-Amz-Date")) {
         return 0;
     }
 
     header = call->headers->elts;
 
     for (i = 0; i < call->headers->nelts; i++) {
-        if (header[i].name.len == name->len
-            && ngx_strncasecmp(header[i].name.data, name->data, name->len)
-               == 0)
-        {
+        if (ngx_group_str_case_eq(&header[i].name, name)) {
             return 1;
         }
     }

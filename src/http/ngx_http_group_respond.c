@@ -347,8 +347,7 @@ ngx_http_group_respond_passed(ngx_http_request_t *r,
 
         for (name = ngx_http_group_passed; name->len; name++) {
 
-            if (h[i].key.len == name->len
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0
+            if (ngx_group_str_case_eq(&h[i].key, name)
                 && ngx_http_group_respond_header(r, &h[i].key, &h[i].value)
                    != NGX_OK)
             {

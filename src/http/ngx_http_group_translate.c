@@ -341,10 +341,7 @@ ngx_http_group_encoded(ngx_http_request_t *r)
         }
 
         if (ngx_http_group_header_is(&h[i], "content-encoding")
-            && !(h[i].value.len == sizeof("identity") - 1
-                 && ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
-                                    h[i].value.len)
-                    == 0))
+            && !ngx_group_str_case_is(&h[i].value, "identity"))
         {
             return 1;
         }

@@ -102,5 +102,16 @@ ngx_uint_t ngx_group_value_equal(ngx_group_value_t *a, ngx_group_value_t *b);
     ((s)->len == sizeof(literal) - 1                                          \
      && ngx_memcmp((s)->data, literal, sizeof(literal) - 1) == 0)
 
+/* the same where the case of letters does not matter */
+
+#define ngx_group_str_case_eq(s, t)                                           \
+    ((s)->len == (t)->len                                                     \
+     && ngx_strncasecmp((s)->data, (t)->data, (s)->len) == 0)
+
+#define ngx_group_str_case_is(s, literal)                                     \
+    ((s)->len == sizeof(literal) - 1                                          \
+     && ngx_strncasecmp((s)->data, (u_char *) literal, sizeof(literal) - 1)   \
+        == 0)
+
 
 #endif /* _NGX_GROUP_VALUE_H_INCLUDED_ */

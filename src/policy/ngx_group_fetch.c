@@ -324,18 +324,13 @@ ngx_group_fetch_headers(lua_State *L, ngx_pool_t *pool,
         }
 
         for (own = ngx_group_fetch_own; own->len; own++) {
-            if (own->len == name.len
-                && ngx_strncasecmp(own->data, name.data, name.len) == 0)
-            {
+            if (ngx_group_str_case_eq(own, &name)) {
                 luaL_error(L, "the header \"%s\" is not a hook's to set",
                            lua_tostring(L, -1));
             }
         }
 
-        if (name.len == sizeof("Content-Type") - 1
-            && ngx_strncasecmp(name.data, (u_char *) "Content-Type", name.len)
-               == 0)
-        {
+        if (ngx_group_str_case_is(&name, "Content-Type")) {
             fetch->media_type = value;
             continue;
         }
