@@ -14,8 +14,6 @@
 #define NGX_HTTP_GROUP_EXPLAIN_ITEMS  10000000
 
 
-static ngx_uint_t ngx_http_group_explain_has(ngx_str_t *text, u_char *what,
-    size_t len);
 static ngx_int_t ngx_http_group_explain_utf8(ngx_pool_t *pool,
     ngx_str_t *text);
 
@@ -142,7 +140,7 @@ ngx_http_group_explain_body(ngx_pool_t *pool, ngx_str_t *media_type,
     ngx_str_t *body, ngx_group_value_t *object)
 {
     ngx_int_t            rc;
-    ngx_str_t            type, why;
+    ngx_str_t            why;
     ngx_group_value_t   *value;
     ngx_group_limits_t   limits;
 
@@ -150,10 +148,7 @@ ngx_http_group_explain_body(ngx_pool_t *pool, ngx_str_t *media_type,
         return NGX_OK;
     }
 
-    type.data = (u_char *) "json";
-    type.len = 4;
-
-    if (ngx_http_group_explain_has(media_type, type.data, type.len)) {
+    if (ngx_strnstr(media_type->data, "json", media_type->len)) {
 
         limits.max_depth = NGX_HTTP_GROUP_EXPLAIN_DEPTH;
         limits.max_items = NGX_HTTP_GROUP_EXPLAIN_ITEMS;
@@ -170,21 +165,6 @@ ngx_http_group_explain_body(ngx_pool_t *pool, ngx_str_t *media_type,
     }
 
     return ngx_http_group_explain_text(pool, object, "body", body);
-}
-
-
-static ngx_uint_t
-ngx_http_group_explain_has(ngx_str_t *text, u_char *what, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i + len <= text->len; i++) {
-        if (ngx_memcmp(text->data + i, what, len) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
