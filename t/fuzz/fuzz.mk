@@ -115,7 +115,7 @@ build: $(BINARIES)
 
 $(BUILD)/fuzz_sigv4: $(call objs,src/auth/*.c)
 $(BUILD)/fuzz_filter: $(call objs,src/dialect/ngx_group_filter*.c)
-$(BUILD)/fuzz_patch: $(BUILD)/src/dialect/ngx_group_patch.o
+$(BUILD)/fuzz_patch: $(call objs,src/dialect/ngx_group_patch*.c)
 $(BUILD)/fuzz_pattern: $(BUILD)/src/policy/ngx_group_pattern.o \
     $(BUILD)/src/policy/ngx_group_lua.o
 $(BUILD)/fuzz_query $(BUILD)/fuzz_loader \

@@ -61,7 +61,7 @@ $(NAMES): %: $(BUILD)/test_%
 
 $(BUILD)/test_auth $(BUILD)/test_jwt: $(call objs,src/auth/*.c)
 
-$(BUILD)/test_patch: $(BUILD)/src/dialect/ngx_group_patch.o
+$(BUILD)/test_patch: $(call objs,src/dialect/ngx_group_patch*.c)
 
 $(BUILD)/test_filter: $(call objs,src/dialect/ngx_group_filter*.c)
 
