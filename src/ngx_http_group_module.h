@@ -258,7 +258,7 @@ ngx_array_t *ngx_http_group_required_scopes(ngx_http_group_loc_conf_t *glcf,
     ngx_group_op_t *op);
 
 
-/* http/ngx_http_group_check.c */
+/* http/ngx_http_group_conf.c */
 
 /* the place of the directive that is read */
 void ngx_http_group_place(ngx_conf_t *cf, ngx_http_group_place_t *place);
@@ -269,6 +269,9 @@ void ngx_http_group_place(ngx_conf_t *cf, ngx_http_group_place_t *place);
  */
 ngx_conf_file_t *ngx_http_group_at(ngx_conf_t *cf,
     ngx_http_group_place_t *place, ngx_conf_file_t *file);
+
+
+/* http/ngx_http_group_check.c */
 
 /* warns of what is wrong with a location that has dialects */
 void ngx_http_group_check(ngx_conf_t *cf, ngx_http_group_loc_conf_t *glcf);

@@ -46,39 +46,6 @@ typedef struct {
 
 
 void
-ngx_http_group_place(ngx_conf_t *cf, ngx_http_group_place_t *place)
-{
-    if (cf->conf_file) {
-        place->file = cf->conf_file->file.name;
-        place->line = cf->conf_file->line;
-    }
-}
-
-
-ngx_conf_file_t *
-ngx_http_group_at(ngx_conf_t *cf, ngx_http_group_place_t *place,
-    ngx_conf_file_t *file)
-{
-    ngx_conf_file_t  *was;
-
-    was = cf->conf_file;
-
-    if (was == NULL || place->line == 0) {
-        return was;
-    }
-
-    *file = *was;
-
-    file->file.name = place->file;
-    file->line = place->line;
-
-    cf->conf_file = file;
-
-    return was;
-}
-
-
-void
 ngx_http_group_check(ngx_conf_t *cf, ngx_http_group_loc_conf_t *glcf)
 {
     ngx_http_core_loc_conf_t  *clcf;
