@@ -116,7 +116,7 @@ build: $(BINARIES)
 $(BUILD)/fuzz_sigv4: $(call objs,src/auth/*.c)
 $(BUILD)/fuzz_filter: $(call objs,src/dialect/ngx_group_filter*.c)
 $(BUILD)/fuzz_patch: $(call objs,src/dialect/ngx_group_patch*.c)
-$(BUILD)/fuzz_pattern: $(BUILD)/src/policy/ngx_group_pattern.o \
+$(BUILD)/fuzz_pattern: $(call objs,src/policy/ngx_group_pattern*.c) \
     $(BUILD)/src/policy/ngx_group_lua.o
 $(BUILD)/fuzz_query $(BUILD)/fuzz_loader \
     $(DIALECTS:%=$(BUILD)/fuzz_dialect_%): $(call objs,src/dialect/*.c)
