@@ -18,6 +18,8 @@ typedef struct {
 static ngx_group_variant_t *ngx_group_error_variant(
     ngx_group_dialect_t *dialect, ngx_group_error_t *error);
 static ngx_uint_t ngx_group_error_when(ngx_array_t *when, ngx_str_t *code);
+static ngx_uint_t ngx_group_error_concerns(ngx_group_render_t *r,
+    ngx_group_problem_t *problem);
 static ngx_int_t ngx_group_error_details(ngx_group_render_t *r);
 static ngx_int_t ngx_group_error_body(ngx_group_render_t *r,
     ngx_group_value_t *template, ngx_group_value_t **out);
@@ -212,6 +214,20 @@ ngx_group_error_when(ngx_array_t *when, ngx_str_t *code)
 }
 
 
+/* whether the variant is about a problem: one for all is about each of them */
+
+static ngx_uint_t
+ngx_group_error_concerns(ngx_group_render_t *r, ngx_group_problem_t *problem)
+{
+    ngx_array_t  *when;
+
+    when = r->variant ? r->variant->when : NULL;
+
+    return when == NULL || ngx_group_error_when(when, &r->error->code)
+           || ngx_group_error_when(when, &problem->code);
+}
+
+
 /*
  * The sentence about all of it.  The upstream's own text and a policy's go
  * before the dialect's sentence, a bare reason phrase says nothing.
@@ -267,10 +283,7 @@ ngx_group_error_details(ngx_group_render_t *r)
 
         for (i = 0; i < error->problems->nelts; i++) {
 
-            if (r->variant && r->variant->when
-                && !ngx_group_error_when(r->variant->when, &error->code)
-                && !ngx_group_error_when(r->variant->when, &problem[i].code))
-            {
+            if (!ngx_group_error_concerns(r, &problem[i])) {
                 continue;
             }
 
@@ -386,7 +399,7 @@ ngx_group_error_each(ngx_group_render_t *r, ngx_group_value_t *template,
 {
     ngx_str_t             detail;
     ngx_uint_t            i;
-    ngx_array_t          *problems, *when;
+    ngx_array_t          *problems;
     ngx_group_value_t    *item;
     ngx_group_problem_t  *problem, *outer;
 
@@ -409,14 +422,11 @@ ngx_group_error_each(ngx_group_render_t *r, ngx_group_value_t *template,
 
     outer = r->problem;
     detail = r->detail;
-    when = r->variant->when;
     problem = problems->elts;
 
     for (i = 0; i < problems->nelts; i++) {
 
-        if (when && !ngx_group_error_when(when, &r->error->code)
-            && !ngx_group_error_when(when, &problem[i].code))
-        {
+        if (!ngx_group_error_concerns(r, &problem[i])) {
             continue;
         }
 
