@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 
 use JSON::PP ();
 use Test::Gateway;
+use Test::Gateway::Locations;
 
 my $t = Test::Gateway->new(variables => [qw(outcome)]);
 
@@ -41,34 +42,15 @@ END
     return [404, [], ''];
 });
 
-my $proxy = 'proxy_pass http://' . $u->address . ';';
+my $locations = Test::Gateway::Locations->new($u);
+my $proxy = $locations->proxy;
 
-my $n = 0;
-my ($locations, %at) = ('');
-
-# A location of its own for each set of directives; its path is returned.
-sub at {
-    my ($client, $upstream, @directives) = @_;
-
-    my $path = '/l' . ++$n;
-    my $text = join "\n", map { "$_;" } @directives;
-    $locations .= <<"END";
-location $path/ {
-    group_dialect $client;
-    group_upstream_dialect $upstream;
-    group_base_path $path;
-    $text
-    $proxy
-}
-END
-
-    return $path;
-}
+sub at { return $locations->at(@_) }
 
 my @all = ('group_default email ops@test.com', 'group_default members m1 m2',
     'group_default admins a1');
 
-%at = (
+my %at = (
     all    => at('signalwire', 'vinyldns', @all),
     none   => at('signalwire', 'vinyldns'),
     same   => at('vinyldns', 'vinyldns', @all,
@@ -93,7 +75,7 @@ my @all = ('group_default email ops@test.com', 'group_default members m1 m2',
         qw(true false on off 1 0 $http_x_sticky),
 );
 
-$locations .= <<"END";
+$locations->add(<<"END");
 location /levels/ {
     group_dialect signalwire;
     group_upstream_dialect vinyldns;
@@ -114,7 +96,7 @@ location /levels/ {
 }
 END
 
-$t->nginx(server => $locations);
+$t->nginx(server => $locations->text);
 
 
 # the response, and what the upstream was sent

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
+use Test::Gateway::Locations;
 
 my $t = Test::Gateway->new(variables => [qw(lost outcome error)]);
 
@@ -38,7 +39,8 @@ END
     return [404, [], ''];
 });
 
-my $proxy = 'proxy_pass http://' . $u->address . ';';
+my $locations = Test::Gateway::Locations->new($u);
+my $proxy = $locations->proxy;
 
 # an API that has next to nothing, and not even all of what it has
 $t->write_file('dialects/tiny.lua', <<'END');
@@ -71,25 +73,7 @@ return {
 }
 END
 
-my ($n, $locations) = (0, '');
-
-sub at {
-    my ($client, $upstream, @directives) = @_;
-
-    my $path = '/l' . ++$n;
-    my $text = join "\n", map { "$_;" } @directives;
-    $locations .= <<"END";
-location $path/ {
-    group_dialect $client;
-    group_upstream_dialect $upstream;
-    group_base_path $path;
-    $text
-    $proxy
-}
-END
-
-    return $path;
-}
+sub at { return $locations->at(@_) }
 
 my %at = (
     default => at('portsip', 'signalwire'),
@@ -116,7 +100,7 @@ my %at = (
     tiny    => at('portsip', 'tiny'),
 );
 
-$locations .= <<"END";
+$locations->add(<<"END");
 location /levels/ {
     group_dialect portsip;
     group_upstream_dialect signalwire;
@@ -134,7 +118,7 @@ END
 
 $t->nginx(
     http   => "group_dialect_path dialects %%ROOT%%/lua/dialects;\n",
-    server => $locations,
+    server => $locations->text,
 );
 
 my %group = (name => 'a', description => 'd',

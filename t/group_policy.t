@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
+use Test::Gateway::Locations;
 use Test::Gateway::Message qw(json_encode);
 
 my $t = Test::Gateway->new(
@@ -48,40 +49,29 @@ my $u = $t->upstream(sub {
     return [404, [], {error => 'Not Found'}];
 });
 
-my $proxy = 'proxy_pass http://' . $u->address . ';';
+my $locations = Test::Gateway::Locations->new($u);
+my $proxy = $locations->proxy;
 
-my ($n, $locations) = (0, '');
+my $n = 0;
 
 # A location of its own; hooks are Lua statements, more directives may follow.
 sub at {
     my ($client, $upstream, %how) = @_;
 
-    my $path = '/l' . ++$n;
-    my $text = '';
+    my @directives;
 
     if (exists $how{request} || exists $how{response} || exists $how{top}) {
-        my $file = "p$n.lua";
+        my $file = 'p' . ++$n . '.lua';
         my ($request, $response, $top)
             = map { $_ // '' } @how{qw(request response top)};
         $t->write_file($file, "$top\nreturn {\n"
                 . "request = function(ctx) $request end,\n"
                 . "response = function(ctx) $response end,\n}\n");
-        $text = "group_policy $file " . ($how{params} // '') . ";\n";
+        push @directives, "group_policy $file " . ($how{params} // '');
     }
 
-    $text .= $how{more} // '';
-
-    $locations .= <<"END";
-location $path/ {
-    group_dialect $client;
-    group_upstream_dialect $upstream;
-    group_base_path $path;
-    $text
-    $proxy
-}
-END
-
-    return $path;
+    return $locations->at($client, $upstream, @directives,
+        $how{more} // ());
 }
 
 sub signalwire { return at('signalwire', 'signalwire', @_) }
@@ -346,7 +336,7 @@ $t->write_file('one.lua', 'return { request = function(ctx)'
     . ' ctx.group.name = "one" end }');
 $t->write_file('two.lua', 'return { request = function(ctx)'
     . ' ctx.group.name = ctx.group.name .. "two" end }');
-$locations .= <<"END";
+$locations->add(<<"END");
 location /levels/ {
     group_dialect signalwire;
     group_base_path /levels;
@@ -369,7 +359,7 @@ END
 $t->credentials('clients.json', {type => 'basic', id => 'a', secret => 'b',
     principal => 'acme', scopes => [qw(numbers other)]});
 
-$t->nginx(server => $locations);
+$t->nginx(server => $locations->text);
 
 
 # the response, and what the upstream was sent

@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
+use Test::Gateway::Locations;
 use Test::Gateway::Message qw(json_encode);
 
 my $t = Test::Gateway->new(variables => [qw(outcome error)]);
@@ -37,28 +38,10 @@ my $u = $t->upstream(sub {
     return [200, [], {%group}];
 });
 
-my $proxy = 'proxy_pass http://' . $u->address . ';';
+my $locations = Test::Gateway::Locations->new($u);
+my $proxy = $locations->proxy;
 
-my $n = 0;
-my $locations = '';
-
-sub at {
-    my ($client, $upstream, @directives) = @_;
-
-    my $path = '/l' . ++$n;
-    my $text = join "\n", map { "$_;" } @directives;
-    $locations .= <<"END";
-location $path/ {
-    group_dialect $client;
-    group_upstream_dialect $upstream;
-    group_base_path $path;
-    $text
-    $proxy
-}
-END
-
-    return $path;
-}
+sub at { return $locations->at(@_) }
 
 my @given = ('group_default email a@test.com', 'group_default members m',
     'group_default admins m');
@@ -77,7 +60,7 @@ my %at = (
     large   => at('signalwire', 'vinyldns', @given),
 );
 
-$locations .= <<"END";
+$locations->add(<<"END");
 location /levels/ {
     group_dialect vinyldns;
     group_base_path /levels;
@@ -98,7 +81,7 @@ END
 
 $t->nginx(
     http   => 'client_max_body_size 20m;',
-    server => $locations,
+    server => $locations->text,
 );
 
 
