@@ -9,17 +9,14 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Test::Gateway;
-use Test::Gateway::Vendors qw(
-    answer_is answers_in gateway_server group_body sign_in xml_is xml_tree
-);
+use Test::Gateway::Same;
+use Test::Gateway::Vendors
+    qw(answer_is answers_in group_body xml_is xml_tree);
 
 my $GROUPS = '/ffws/v1/contact_groups';
 
 my $t        = Test::Gateway->new;
 my $emulator = $t->emulator('faxfinder');
-my $recorder = $t->upstream(sub { [200, [], 'not set'] });
-
-my %vendor = (client => 'faxfinder', upstream => 'faxfinder');
 
 # who is limited to containers of their own
 my $limited = $t->credentials('limited.json', {
@@ -27,28 +24,17 @@ my $limited = $t->credentials('limited.json', {
     scopes => [], containers => ['alice', 'global_contact_list'],
 });
 
-$t->nginx(
-    http => <<'END',
-proxy_http_version 1.1;
-proxy_set_header Connection "";
-END
-    servers => gateway_server($t, %vendor, name => 'vendor',
-        url => $emulator->url)
-        . gateway_server($t, %vendor, name => 'recorder',
-        url => 'http://' . $recorder->address)
-        . gateway_server($t, %vendor, name => 'limited', open => 1,
-        url  => 'http://' . $recorder->address,
-        more => "group_credentials $limited;"),
+my $same = Test::Gateway::Same->new($t, 'faxfinder',
+    vendor   => {url => $emulator->url},
+    recorder => {},
+    limited  => {open => 1, more => "group_credentials $limited;"},
 );
+my $recorder = $same->recorder;
 
-# A signed-in request to a server by its name.
 sub call {
     my ($server, $method, $uri, %option) = @_;
-    my @headers = @{delete $option{headers} // []};
-    my @sign = $server eq 'limited' ? (auth => ['clerk', 'pass'])
-        : sign_in('faxfinder');
-    return $t->request(method => $method, uri => $uri, @sign, %option,
-        headers => [Host => $server, @headers]);
+    return $same->call($server, $method, $uri,
+        $server eq 'limited' ? (auth => ['clerk', 'pass']) : (), %option);
 }
 
 sub xml_body {
@@ -68,12 +54,8 @@ sub message { return [response => [[message => $_[0]]]] }
 sub refused_is {
     my ($name, $r, $status, $message) = @_;
 
-    answer_is($r, 'faxfinder', $status,
-        message($message // $r->xpath('/response/message')), $name);
-    is(scalar($recorder->requests), 0, "$name: nothing upstream");
-    $recorder->clear;
-
-    return;
+    return $same->refused_is($name, $r, $status,
+        message($message // $r->xpath('/response/message')));
 }
 
 # The document's, but for its typographic quotes.

@@ -11,9 +11,8 @@ use Test::More;
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_encode);
-use Test::Gateway::Vendors qw(
-    answer_is answers_in gateway_server json_is path_segment sign_in
-);
+use Test::Gateway::Same;
+use Test::Gateway::Vendors qw(answer_is answers_in json_is path_segment);
 
 my $GROUPS = '/api/groups';
 my $ID     = 'NzAwNTUxOTA5NzczMTQ4MTYw';
@@ -21,46 +20,21 @@ my $ID     = 'NzAwNTUxOTA5NzczMTQ4MTYw';
 my $t        = Test::Gateway->new;
 my $emulator = $t->emulator('portsip');
 my $padded   = $t->emulator('portsip', 'first-id' => '1234567890123456789');
-my $recorder = $t->upstream(sub { [200, [], 'not set'] });
 
-my %vendor = (client => 'portsip', upstream => 'portsip');
-
-$t->nginx(
-    http => <<'END',
-proxy_http_version 1.1;
-proxy_set_header Connection "";
-END
-    servers => gateway_server($t, %vendor, name => 'vendor',
-        url => $emulator->url)
-        . gateway_server($t, %vendor, name => 'padded', url => $padded->url)
-        . gateway_server($t, %vendor, name => 'recorder',
-        url => 'http://' . $recorder->address)
-        . gateway_server($t, %vendor, name => 'scoped',
-        url  => 'http://' . $recorder->address,
-        more => 'group_scope group.create admin;'),
+my $same = Test::Gateway::Same->new($t, 'portsip',
+    vendor   => {url => $emulator->url},
+    padded   => {url => $padded->url},
+    recorder => {},
+    scoped   => {more => 'group_scope group.create admin;'},
 );
+my $recorder = $same->recorder;
 
-# A signed-in request to a server by its name.
-sub call {
-    my ($server, $method, $uri, %option) = @_;
-    my @headers = @{delete $option{headers} // []};
-    return $t->request(method => $method, uri => $uri, sign_in('portsip'),
-        %option, headers => [Host => $server, @headers]);
-}
+sub call       { return $same->call(@_) }
+sub refused_is { return $same->refused_is(@_) }
 
 sub error {
     my ($code, $message, @detail) = @_;
     return {errors => [{code => $code, message => $message, @detail}]};
-}
-
-sub refused_is {
-    my ($name, $r, $status, $expected) = @_;
-
-    answer_is($r, 'portsip', $status, $expected, $name);
-    is(scalar($recorder->requests), 0, "$name: nothing upstream");
-    $recorder->clear;
-
-    return;
 }
 
 # VALIDATE_FAILED that names these fields in its detail, which is any JSON.

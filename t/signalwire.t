@@ -11,9 +11,8 @@ use Test::More;
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_encode);
-use Test::Gateway::Vendors qw(
-    answer_is answers_in gateway_server json_is sign_in
-);
+use Test::Gateway::Same;
+use Test::Gateway::Vendors qw(answer_is answers_in json_is);
 
 my $GROUPS  = '/api/relay/rest/number_groups';
 my $MEMBERS = '/api/relay/rest/number_group_memberships';
@@ -25,43 +24,18 @@ my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $t        = Test::Gateway->new;
 my $emulator = $t->emulator('signalwire');
 my $older    = $t->emulator('signalwire', 'create-status' => 201);
-my $recorder = $t->upstream(sub { [200, [], 'not set'] });
 
-my %vendor = (client => 'signalwire', upstream => 'signalwire');
-
-$t->nginx(
-    http => <<'END',
-proxy_http_version 1.1;
-proxy_set_header Connection "";
-END
-    servers => gateway_server($t, %vendor, name => 'vendor',
-        url => $emulator->url)
-        . gateway_server($t, %vendor, name => 'older', url => $older->url)
-        . gateway_server($t, %vendor, name => 'recorder',
-        url => 'http://' . $recorder->address)
-        . gateway_server($t, %vendor, name => 'spaced',
-        url  => 'http://' . $recorder->address,
-        more => 'group_base_path /space; group_upstream_base_path /v2/x;'),
+my $same = Test::Gateway::Same->new($t, 'signalwire',
+    vendor   => {url => $emulator->url},
+    older    => {url => $older->url},
+    recorder => {},
+    spaced   => {more =>
+        'group_base_path /space; group_upstream_base_path /v2/x;'},
 );
+my $recorder = $same->recorder;
 
-# A signed-in request to a server by its name.
-sub call {
-    my ($server, $method, $uri, %option) = @_;
-    my @headers = @{delete $option{headers} // []};
-    return $t->request(method => $method, uri => $uri, sign_in('signalwire'),
-        %option, headers => [Host => $server, @headers]);
-}
-
-# What is refused here does not get to the upstream.
-sub refused_is {
-    my ($name, $r, $status, $expected) = @_;
-
-    answer_is($r, 'signalwire', $status, $expected, $name);
-    is(scalar($recorder->requests), 0, "$name: nothing upstream");
-    $recorder->clear;
-
-    return;
-}
+sub call       { return $same->call(@_) }
+sub refused_is { return $same->refused_is(@_) }
 
 sub problem {
     my ($detail, $code) = @_;

@@ -11,9 +11,9 @@ use Test::More;
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_encode);
-use Test::Gateway::Vendors qw(
-    answer_is answers_in gateway_server json_is sign_in text_is
-);
+use Test::Gateway::Same;
+use Test::Gateway::Vendors
+    qw(answer_is answers_in json_is sign_in text_is);
 
 my $OK   = '2764183c-5e75-4ae6-8833-503cd5f4dcb0';
 my $UUID = qr/\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\z/;
@@ -22,38 +22,16 @@ my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
 my $t        = Test::Gateway->new;
 my $emulator = $t->emulator('vinyldns', domain => 'example.com');
-my $recorder = $t->upstream(sub { [200, [], 'not set'] });
 
-my %vendor = (client => 'vinyldns', upstream => 'vinyldns');
-
-$t->nginx(
-    http => <<'END',
-proxy_http_version 1.1;
-proxy_set_header Connection "";
-END
-    servers => gateway_server($t, %vendor, name => 'vendor',
-        url => $emulator->url)
-        . gateway_server($t, %vendor, name => 'recorder',
-        url => 'http://' . $recorder->address)
-        . gateway_server($t, %vendor, name => 'scoped',
-        url  => 'http://' . $recorder->address,
-        more => 'group_scope group.create admin;'),
+my $same = Test::Gateway::Same->new($t, 'vinyldns',
+    vendor   => {url => $emulator->url},
+    recorder => {},
+    scoped   => {more => 'group_scope group.create admin;'},
 );
+my $recorder = $same->recorder;
 
-# A signed request to a server by its name.
-sub call {
-    my ($server, $method, $uri, %option) = @_;
-    my @headers = @{delete $option{headers} // []};
-    return $t->request(method => $method, uri => $uri, sign_in('vinyldns'),
-        %option, headers => [Host => $server, @headers]);
-}
-
-sub nothing_sent {
-    my ($name) = @_;
-    is(scalar($recorder->requests), 0, "$name: nothing upstream");
-    $recorder->clear;
-    return;
-}
+sub call         { return $same->call(@_) }
+sub nothing_sent { return $same->nothing_sent(@_) }
 
 # Family A: a bare JSON string.
 sub family_a {
