@@ -16,9 +16,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
+use Test::Gateway::Faults qw(message sized);
 use Test::Gateway::Message qw(header_values json_encode parse_head);
 use Test::Gateway::Samples
-    qw(create created dialects error_text group_name location);
+    qw(create created dialects error_text group_name location vendor_of);
 
 my $SECRET = 'nobody may see this page';
 
@@ -27,14 +28,6 @@ my $slow = $t->patience;
 
 # What an upstream does is named by the client, in a header that the gateway
 # does not touch; which vendor it is, is seen in the path.
-sub vendor_of {
-    my ($path) = @_;
-    return $path =~ m{^/api/relay/} ? 'signalwire'
-        : $path =~ m{^/ffws/}       ? 'faxfinder'
-        : $path =~ m{^/api/}        ? 'portsip'
-        :                             'vinyldns';
-}
-
 sub vendor {
     my ($request) = @_;
     my ($uri, $method) = @$request{qw(uri method)};
@@ -44,24 +37,6 @@ sub vendor {
     return [200, ['Content-Type' => 'application/json'], '']
         if $uri =~ m{^/api/groups/.};
     return created(vendor_of($uri));
-}
-
-sub message {
-    my ($status, $headers, $body, $start) = @_;
-
-    my @pairs = @$headers;
-    my $head  = $start // "HTTP/1.1 $status Whatever";
-    while (my ($name, $value) = splice @pairs, 0, 2) {
-        $head .= "\r\n$name: $value";
-    }
-
-    return "$head\r\n\r\n$body";
-}
-
-sub sized {
-    my ($status, $headers, $body) = @_;
-    return message($status, [@$headers, 'Content-Length' => length $body],
-        $body);
 }
 
 sub chunks {

@@ -17,23 +17,11 @@ use Test::Gateway::Vendors qw(
     @VENDORS client_credentials client_secrets collection gateway_server
     group_body item sign_in upstream_credentials xml_is
 );
+use Test::Gateway::Words qw($OK %DEFAULT);
 
 my $UUID = '7d7d0a5c-1f0b-4c0e-9f4a-0a5f3f1b2c3d';
-my $OK   = '2764183c-5e75-4ae6-8833-503cd5f4dcb0';
 
 my @CLIENTS = (@VENDORS, 'scim');
-
-# what upstreams require and clients cannot say
-my %DEFAULT = (
-    signalwire => "group_default email o\@example.com;
-        group_default admins $OK;",
-    vinyldns => "group_default email o\@example.com;
-        group_default members $OK; group_default admins $OK;",
-    faxfinder => "group_default owner alice;
-        group_default email o\@example.com; group_default admins 1;",
-    portsip => 'group_default email o@example.com;
-        group_default admins 101;',
-);
 
 my $t = Test::Gateway->new(variables => [qw(operation outcome calls lost)]);
 

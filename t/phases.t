@@ -12,17 +12,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
-use Test::Gateway::Samples qw(create created dialects error_text location);
+use Test::Gateway::Samples
+    qw(create created dialects error_text location vendor_of);
 
 my $t = Test::Gateway->new;
-
-sub vendor_of {
-    my ($path) = @_;
-    return $path =~ m{^/api/relay/} ? 'signalwire'
-        : $path =~ m{^/ffws/}       ? 'faxfinder'
-        : $path =~ m{^/api/}        ? 'portsip'
-        :                             'vinyldns';
-}
 
 sub vendor {
     my ($request) = @_;

@@ -18,8 +18,8 @@ use Exporter qw(import);
 use Test::Gateway::Message qw(json_encode);
 
 our @EXPORT_OK = qw(
-    dialects create created error_shape error_text group_name location
-    media_type
+    dialects create created error_text group_name location media_type
+    vendor_of
 );
 
 my $UUID = '0a59b2d8-9d41-4b7a-9b5c-6a3d1e2f4c5b';
@@ -59,6 +59,15 @@ my %DIALECT = (
 );
 
 sub dialects { return qw(signalwire vinyldns faxfinder portsip) }
+
+# Whose API it is that has that path.
+sub vendor_of {
+    my ($path) = @_;
+    return $path =~ m{^/api/relay/} ? 'signalwire'
+        : $path =~ m{^/ffws/}       ? 'faxfinder'
+        : $path =~ m{^/api/}        ? 'portsip'
+        :                             'vinyldns';
+}
 
 sub media_type {
     my ($name) = @_;
