@@ -17,7 +17,7 @@ use Test::Gateway;
 use Test::Gateway::HTTP2 qw(exchange);
 use Test::Gateway::Message qw(json_decode json_encode);
 use Test::Gateway::Samples qw(create created dialects error_text location
-    media_type);
+    media_type vendor_of);
 use Test::Gateway::SigV4 qw(sign);
 
 my $t    = Test::Gateway->new(variables => [qw(operation outcome)]);
@@ -27,10 +27,7 @@ my $u = $t->upstream(sub {
     my ($request) = @_;
     my $uri = $request->{uri};
 
-    my $name = $uri =~ m{^/api/relay/} ? 'signalwire'
-        : $uri =~ m{^/ffws/}           ? 'faxfinder'
-        : $uri =~ m{^/api/}            ? 'portsip'
-        :                                'vinyldns';
+    my $name = vendor_of($uri);
     my $answer = created($name);
 
     $answer = {status => $answer->[0], headers => $answer->[1],

@@ -17,7 +17,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
-use Test::Gateway::Samples qw(created error_text);
+use Test::Gateway::Samples qw(created error_text vendor_of);
 use Test::Gateway::Strict qw(strict_json);
 
 # thousands of requests, and none of them is about the configuration
@@ -45,10 +45,7 @@ my $u = $t->upstream(sub {
     my ($request) = @_;
     my $uri = $request->{uri};
 
-    my $name = $uri =~ m{^/api/relay/} ? 'signalwire'
-        : $uri =~ m{^/ffws/}           ? 'faxfinder'
-        : $uri =~ m{^/api/}            ? 'portsip'
-        :                                'vinyldns';
+    my $name = vendor_of($uri);
 
     return created($name) if $request->{method} ne 'GET';
     return [200, ['Content-Type' => 'application/json'], $LIST{$name}]

@@ -17,7 +17,7 @@ use Test::Gateway;
 use Test::Gateway::Faults qw(asked faulty);
 use Test::Gateway::Message qw(json_encode);
 use Test::Gateway::Samples
-    qw(create created dialects error_text location);
+    qw(create created dialects error_text location vendor_of);
 use Test::Gateway::SigV4 qw(sign);
 
 my $t    = Test::Gateway->new;
@@ -31,10 +31,7 @@ sub vendor {
     my ($request) = @_;
     my ($method, $uri) = @$request{qw(method uri)};
 
-    my $name = $uri =~ m{^/api/relay/} ? 'signalwire'
-        : $uri =~ m{^/ffws/}           ? 'faxfinder'
-        : $uri =~ m{^/api/}            ? 'portsip'
-        :                                'vinyldns';
+    my $name = vendor_of($uri);
     my $kind = $uri =~ m{(?:groups|/alice)$} ? 'group.create' : 'group.get';
 
     return ['member.add',   200, $JSON, ''] if $uri =~ m{/members/};

@@ -17,7 +17,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_encode);
-use Test::Gateway::Samples qw(error_text);
+use Test::Gateway::Samples qw(error_text vendor_of);
 use Test::Gateway::Strict qw(strict_json strict_request);
 use Test::Gateway::Vendors qw(path_segment);
 
@@ -165,10 +165,7 @@ my $u = $t->upstream(sub {
     my $uri = $request->{uri};
     my ($where, $text) = asked($request);
 
-    my $vendor = $uri =~ m{^/api/relay/} ? 'signalwire'
-        : $uri =~ m{^/ffws/}             ? 'faxfinder'
-        : $uri =~ m{^/api/}              ? 'portsip'
-        :                                  'vinyldns';
+    my $vendor = vendor_of($uri);
     my $xml = $vendor eq 'faxfinder';
 
     my $bytes = $text;

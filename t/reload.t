@@ -14,7 +14,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
-use Test::Gateway::Samples qw(create created dialects error_text location);
+use Test::Gateway::Samples
+    qw(create created dialects error_text location vendor_of);
 
 my $SLOW     = $ENV{TEST_GROUP_VALGRIND};
 my $CLIENTS  = 3;
@@ -38,10 +39,7 @@ my $u = $t->upstream(sub {
         updated_at => $time}] if $uri =~ /memberships/;
     return [200, [], ''] if $uri =~ m{/members/};
 
-    my $answer = created($uri =~ m{^/api/relay/} ? 'signalwire'
-        : $uri =~ m{^/ffws/}                     ? 'faxfinder'
-        : $uri =~ m{^/api/}                      ? 'portsip'
-        :                                          'vinyldns');
+    my $answer = created(vendor_of($uri));
     my ($number) = $request->{body} =~ /-n-(\d+)/;
 
     # some are always under way

@@ -16,7 +16,8 @@ use lib "$FindBin::Bin/lib";
 
 use Test::Gateway;
 use Test::Gateway::Message qw(json_encode);
-use Test::Gateway::Samples qw(create created dialects error_text location);
+use Test::Gateway::Samples
+    qw(create created dialects error_text location vendor_of);
 use Test::Gateway::Strict qw(strict_json strict_request);
 use XML::LibXML ();
 
@@ -34,10 +35,7 @@ my $u = $t->upstream(sub {
     return [200, [], {count => 0, items => []}]
         if $request->{method} eq 'GET' && $uri =~ m{^/api/groups(?:\?|\z)};
 
-    return created($uri =~ m{^/api/relay/} ? 'signalwire'
-        : $uri =~ m{^/ffws/}               ? 'faxfinder'
-        : $uri =~ m{^/api/}                ? 'portsip'
-        :                                    'vinyldns');
+    return created(vendor_of($uri));
 });
 my $pass = 'http://' . $u->address;
 
