@@ -387,13 +387,15 @@ ngx_int_t ngx_http_group_complete(ngx_http_request_t *r,
 ngx_int_t ngx_http_group_encode_answer(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 
-
-/* a group_default of a boolean: 1, 0, or NGX_ERROR */
-ngx_int_t ngx_http_group_boolean(ngx_str_t *text);
-
 /* the document that is asked for.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_group_answer_document(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
+
+
+/* http/ngx_http_group_defaults.c */
+
+/* a group_default of a boolean: 1, 0, or NGX_ERROR */
+ngx_int_t ngx_http_group_boolean(ngx_str_t *text);
 
 
 /* http/ngx_http_group_call.c */

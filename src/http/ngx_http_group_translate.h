@@ -9,10 +9,6 @@
 /* NGX_OK, or NGX_DECLINED when an error was noted */
 ngx_int_t ngx_http_group_declined(ngx_http_group_ctx_t *ctx);
 
-/* group_default for what an answer requires and lacks.  NGX_OK, NGX_ERROR */
-ngx_int_t ngx_http_group_fill_answer(ngx_http_request_t *r,
-    ngx_array_t *fields, ngx_group_value_t *group);
-
 /* ctx->upstream_host, and ctx->proxied.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_group_upstream_host(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
@@ -27,6 +23,21 @@ ngx_int_t ngx_http_group_answer_failed(ngx_http_request_t *r,
 
 /* whether the client wants that attribute in an answer */
 ngx_uint_t ngx_http_group_wanted(ngx_http_group_ctx_t *ctx, char *name);
+
+
+/* http/ngx_http_group_defaults.c */
+
+/* group_default for what ctx->doc lacks; there is one.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_fill_defaults(ngx_http_request_t *r,
+    ngx_http_group_loc_conf_t *glcf, ngx_http_group_ctx_t *ctx);
+
+/* group_default for what an answer requires and lacks.  NGX_OK, NGX_ERROR */
+ngx_int_t ngx_http_group_fill_answer(ngx_http_request_t *r,
+    ngx_array_t *fields, ngx_group_value_t *group);
+
+/* plan->given.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_given(ngx_http_request_t *r,
+    ngx_http_group_loc_conf_t *glcf, ngx_group_plan_t *plan);
 
 
 #endif /* _NGX_HTTP_GROUP_TRANSLATE_H_INCLUDED_ */
