@@ -7,6 +7,7 @@
 
 #include "ngx_http_group_console_example.h"
 #include "ngx_http_group_explain.h"
+#include "ngx_http_group_translate.h"
 #include "ngx_group_text.h"
 
 
@@ -462,14 +463,11 @@ static ngx_int_t
 ngx_http_group_console_support(ngx_http_group_example_t *ex,
     ngx_group_value_t *object)
 {
-    ngx_int_t                  rc;
-    ngx_str_t                 *name;
-    ngx_uint_t                 i;
-    ngx_group_plan_t          *plan;
-    ngx_group_value_t         *v;
-    ngx_http_group_default_t  *dflt;
+    ngx_int_t           rc;
+    ngx_group_plan_t   *plan;
+    ngx_group_value_t  *v;
 
-    static ngx_str_t           supported = ngx_string("supported");
+    static ngx_str_t    supported = ngx_string("supported");
 
     plan = ngx_pcalloc(ex->pool, sizeof(ngx_group_plan_t));
     if (plan == NULL) {
@@ -486,27 +484,9 @@ ngx_http_group_console_support(ngx_http_group_example_t *ex,
     plan->concurrency = ex->conf->plan_concurrency;
     plan->max_calls = ex->conf->plan_max_calls;
 
-    if (plan->query == NULL) {
+    if (plan->query == NULL || ngx_http_group_given(ex->conf, plan) != NGX_OK)
+    {
         return NGX_ERROR;
-    }
-
-    if (ex->conf->defaults) {
-        dflt = ex->conf->defaults->elts;
-
-        plan->given = ngx_array_create(ex->pool, ex->conf->defaults->nelts,
-                                       sizeof(ngx_str_t));
-        if (plan->given == NULL) {
-            return NGX_ERROR;
-        }
-
-        for (i = 0; i < ex->conf->defaults->nelts; i++) {
-            name = ngx_array_push(plan->given);
-            if (name == NULL) {
-                return NGX_ERROR;
-            }
-
-            *name = dflt[i].field->name;
-        }
     }
 
     rc = ngx_group_plan_create(plan);

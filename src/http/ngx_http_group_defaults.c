@@ -222,8 +222,7 @@ ngx_http_group_boolean(ngx_str_t *text)
 /* what the configuration says of all groups, for answers that lack it */
 
 ngx_int_t
-ngx_http_group_given(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
-    ngx_group_plan_t *plan)
+ngx_http_group_given(ngx_http_group_loc_conf_t *glcf, ngx_group_plan_t *plan)
 {
     ngx_str_t                 *name;
     ngx_uint_t                 i;
@@ -233,7 +232,7 @@ ngx_http_group_given(ngx_http_request_t *r, ngx_http_group_loc_conf_t *glcf,
         return NGX_OK;
     }
 
-    plan->given = ngx_array_create(r->pool, glcf->defaults->nelts,
+    plan->given = ngx_array_create(plan->pool, glcf->defaults->nelts,
                                    sizeof(ngx_str_t));
     if (plan->given == NULL) {
         return NGX_ERROR;

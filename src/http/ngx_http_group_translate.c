@@ -403,7 +403,7 @@ ngx_http_group_plan(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     plan->brief = !ngx_http_group_wanted(ctx, "members");
 
-    if (ngx_http_group_given(r, glcf, plan) != NGX_OK) {
+    if (ngx_http_group_given(glcf, plan) != NGX_OK) {
         return NGX_ERROR;
     }
 

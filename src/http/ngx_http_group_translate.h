@@ -35,9 +35,9 @@ ngx_int_t ngx_http_group_fill_defaults(ngx_http_request_t *r,
 ngx_int_t ngx_http_group_fill_answer(ngx_http_request_t *r,
     ngx_array_t *fields, ngx_group_value_t *group);
 
-/* plan->given.  NGX_OK or NGX_ERROR */
-ngx_int_t ngx_http_group_given(ngx_http_request_t *r,
-    ngx_http_group_loc_conf_t *glcf, ngx_group_plan_t *plan);
+/* plan->given, from plan->pool.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_group_given(ngx_http_group_loc_conf_t *glcf,
+    ngx_group_plan_t *plan);
 
 
 #endif /* _NGX_HTTP_GROUP_TRANSLATE_H_INCLUDED_ */
