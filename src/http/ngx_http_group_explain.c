@@ -15,8 +15,6 @@ static ngx_int_t ngx_http_group_explain_changes(ngx_http_group_ctx_t *ctx,
     ngx_pool_t *pool, ngx_group_policy_t *policy, char *name,
     ngx_group_value_t *was, ngx_group_value_t *now,
     ngx_group_value_t *changed);
-static ngx_str_t *ngx_http_group_explain_file(ngx_pool_t *pool,
-    ngx_group_policy_t *policy);
 
 
 static char  *ngx_http_group_explain_trees[] = { "group", "member", "query" };
@@ -115,6 +113,7 @@ static ngx_int_t
 ngx_http_group_explain_hook(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_group_policy_ran_t *ran)
 {
+    ngx_str_t                  file;
     ngx_uint_t                 i;
     ngx_group_value_t         *hook, *changed, *now[3];
     ngx_group_policy_ctx_t    *pc;
@@ -152,9 +151,11 @@ ngx_http_group_explain_hook(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         ex->seen[i] = now[i];
     }
 
-    if (ngx_http_group_explain_text(r->pool, hook, "file",
-                           ngx_http_group_explain_file(r->pool, ran->policy))
-        != NGX_OK
+    /* where a file is, is nobody's business */
+
+    ngx_group_policy_name(ran->policy, &file);
+
+    if (ngx_http_group_explain_text(r->pool, hook, "file", &file) != NGX_OK
         || ngx_http_group_explain_literal(r->pool, hook, "hook", ran->hook)
            != NGX_OK
         || ngx_http_group_explain_literal(r->pool, hook, "verdict",
@@ -207,7 +208,7 @@ ngx_http_group_explain_changes(ngx_http_group_ctx_t *ctx, ngx_pool_t *pool,
     trees[1] = was;
 
     len = ngx_strlen(name);
-    file = *ngx_http_group_explain_file(pool, policy);
+    ngx_group_policy_name(policy, &file);
 
     for (i = 0; i < 2; i++) {
 
@@ -291,32 +292,6 @@ ngx_http_group_explain_note(ngx_http_group_ctx_t *ctx, ngx_pool_t *pool,
 
     return file ? ngx_http_group_explain_text(pool, note, "file", file)
                 : NGX_OK;
-}
-
-
-/* where a file is, is nobody's business */
-
-static ngx_str_t *
-ngx_http_group_explain_file(ngx_pool_t *pool, ngx_group_policy_t *policy)
-{
-    ngx_str_t  *name;
-
-    static ngx_str_t  unknown = ngx_string("?");
-
-    name = ngx_palloc(pool, sizeof(ngx_str_t));
-    if (name == NULL) {
-        return &unknown;
-    }
-
-    name->data = policy->file.data + policy->file.len;
-
-    while (name->data > policy->file.data && name->data[-1] != '/') {
-        name->data--;
-    }
-
-    name->len = policy->file.data + policy->file.len - name->data;
-
-    return name;
 }
 
 

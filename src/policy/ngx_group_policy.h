@@ -116,6 +116,9 @@ typedef struct ngx_group_policy_run_s  ngx_group_policy_run_t;
 ngx_group_policy_t *ngx_group_policy_load(ngx_conf_t *cf, ngx_str_t *file,
     ngx_array_t *params);
 
+/* the file's name without its directory, to be shown */
+void ngx_group_policy_name(ngx_group_policy_t *policy, ngx_str_t *name);
+
 /* makes the worker's VM; called once in each worker.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_group_policy_init(ngx_log_t *log);
 

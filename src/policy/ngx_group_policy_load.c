@@ -256,3 +256,20 @@ ngx_group_policy_check(lua_State *L)
 
     return 0;
 }
+
+
+void
+ngx_group_policy_name(ngx_group_policy_t *policy, ngx_str_t *name)
+{
+    u_char  *last;
+
+    last = policy->file.data + policy->file.len;
+
+    name->data = last;
+
+    while (name->data > policy->file.data && name->data[-1] != '/') {
+        name->data--;
+    }
+
+    name->len = last - name->data;
+}

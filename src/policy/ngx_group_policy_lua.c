@@ -171,7 +171,7 @@ ngx_group_policy_unref(lua_State *L)
 static void
 ngx_group_policy_chunk(lua_State *L, ngx_group_policy_t *policy)
 {
-    u_char  *name;
+    ngx_str_t  name;
 
     lua_pushlightuserdata(L, &ngx_group_policy_chunks_key);
     lua_rawget(L, LUA_REGISTRYINDEX);
@@ -182,13 +182,8 @@ ngx_group_policy_chunk(lua_State *L, ngx_group_policy_t *policy)
 
         /* messages have the full name already */
 
-        name = policy->file.data + policy->file.len;
-
-        while (name > policy->file.data && name[-1] != '/') {
-            name--;
-        }
-
-        lua_pushfstring(L, "@%s", name);
+        ngx_group_policy_name(policy, &name);
+        lua_pushfstring(L, "@%s", name.data);
 
         if (luaL_loadbufferx(L, (char *) policy->source.data,
                              policy->source.len, lua_tostring(L, -1), "t")
