@@ -72,6 +72,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t            keys;       /* of ngx_group_jwt_key_t */
+    ngx_array_t           *notes;      /* of ngx_group_jwt_note_t; NULL: none */
     ngx_str_t              file;
     ngx_str_t              issuer;     /* empty: any */
     ngx_str_t              audience;   /* empty: any */

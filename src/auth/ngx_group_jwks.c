@@ -16,6 +16,7 @@
 #define NGX_GROUP_JWKS_WHERE_LEN  (sizeof("keys[]") - 1 + NGX_INT_T_LEN)
 
 
+static void ngx_group_jwks_warn(ngx_conf_t *cf, ngx_group_jwt_t *jwt);
 static ngx_int_t ngx_group_jwks_list(ngx_pool_t *pool,
     ngx_group_value_t *value, ngx_str_t *error, ngx_group_value_t **list);
 static ngx_int_t ngx_group_jwks_key(ngx_group_auth_entry_t *entry,
@@ -38,8 +39,10 @@ static ngx_int_t ngx_group_jwks_number(ngx_group_auth_entry_t *entry,
     const char *name, ngx_str_t *number);
 static ngx_int_t ngx_group_jwks_unique(ngx_group_auth_entry_t *entry,
     ngx_group_jwt_t *jwt, ngx_group_jwt_key_t *key);
-static void ngx_group_jwks_private(ngx_group_auth_entry_t *entry,
+static ngx_int_t ngx_group_jwks_private(ngx_group_auth_entry_t *entry,
     ngx_group_jwt_t *jwt, ngx_group_jwt_key_t *key);
+static ngx_int_t ngx_group_jwks_note(ngx_pool_t *pool, ngx_group_jwt_t *jwt,
+    ngx_uint_t index, const char *other);
 static void ngx_group_jwks_cleanup(void *data);
 
 
@@ -69,6 +72,7 @@ ngx_group_jwt_alg(ngx_str_t *name)
 ngx_group_jwt_t *
 ngx_group_jwt_load(ngx_conf_t *cf, ngx_str_t *file)
 {
+    ngx_int_t             rc;
     ngx_uint_t            i, shared;
     ngx_group_jwt_t      *jwt;
     ngx_group_jwt_key_t  *key;
@@ -80,10 +84,12 @@ ngx_group_jwt_load(ngx_conf_t *cf, ngx_str_t *file)
 
     jwt->file = *file;
 
-    if (ngx_group_auth_load(cf, &jwt->file, "keys", ngx_group_jwks_build, jwt,
-                            &shared)
-        != NGX_OK)
-    {
+    rc = ngx_group_auth_load(cf, &jwt->file, "keys", ngx_group_jwks_build, jwt,
+                             &shared);
+
+    ngx_group_jwks_warn(cf, jwt);
+
+    if (rc != NGX_OK) {
         return NULL;
     }
 
@@ -100,6 +106,36 @@ ngx_group_jwt_load(ngx_conf_t *cf, ngx_str_t *file)
     }
 
     return jwt;
+}
+
+
+static void
+ngx_group_jwks_warn(ngx_conf_t *cf, ngx_group_jwt_t *jwt)
+{
+    ngx_uint_t             i;
+    ngx_group_jwt_note_t  *note;
+
+    if (jwt->notes == NULL) {
+        return;
+    }
+
+    note = jwt->notes->elts;
+
+    for (i = 0; i < jwt->notes->nelts; i++) {
+
+        if (note[i].other) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "keys file \"%V\": keys[%ui] is passed over, "
+                               "its %s", &jwt->file, note[i].index,
+                               note[i].other);
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "keys file \"%V\": keys[%ui] has its private part, "
+                           "which is of no use here and no one's to know",
+                           &jwt->file, note[i].index);
+    }
 }
 
 
@@ -172,14 +208,18 @@ ngx_group_jwks_build(ngx_pool_t *pool, ngx_group_value_t *value, void *data,
         }
 
         if (other) {
-            ngx_log_error(NGX_LOG_WARN, pool->log, 0,
-                          "keys file \"%V\": keys[%ui] is passed over, its %s",
-                          &jwt->file, i, other);
             jwt->keys.nelts--;
+
+            if (ngx_group_jwks_note(pool, jwt, i, other) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
             continue;
         }
 
-        ngx_group_jwks_private(&entry, jwt, key);
+        if (ngx_group_jwks_private(&entry, jwt, key) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         rc = ngx_group_jwks_unique(&entry, jwt, key);
         if (rc != NGX_OK) {
@@ -580,18 +620,42 @@ ngx_group_jwks_unique(ngx_group_auth_entry_t *entry, ngx_group_jwt_t *jwt,
 
 /* nothing of ours signs: who put it there should know */
 
-static void
+static ngx_int_t
 ngx_group_jwks_private(ngx_group_auth_entry_t *entry, ngx_group_jwt_t *jwt,
     ngx_group_jwt_key_t *key)
 {
     static ngx_str_t  d = ngx_string("d");
 
-    if (key->pkey && ngx_group_value_get(entry->object, &d)) {
-        ngx_log_error(NGX_LOG_WARN, entry->pool->log, 0,
-                      "keys file \"%V\": keys[%ui] has its private part, "
-                      "which is of no use here and no one's to know",
-                      &jwt->file, key->index);
+    if (key->pkey == NULL || ngx_group_value_get(entry->object, &d) == NULL) {
+        return NGX_OK;
     }
+
+    return ngx_group_jwks_note(entry->pool, jwt, key->index, NULL);
+}
+
+
+static ngx_int_t
+ngx_group_jwks_note(ngx_pool_t *pool, ngx_group_jwt_t *jwt, ngx_uint_t index,
+    const char *other)
+{
+    ngx_group_jwt_note_t  *note;
+
+    if (jwt->notes == NULL) {
+        jwt->notes = ngx_array_create(pool, 4, sizeof(ngx_group_jwt_note_t));
+        if (jwt->notes == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    note = ngx_array_push(jwt->notes);
+    if (note == NULL) {
+        return NGX_ERROR;
+    }
+
+    note->index = index;
+    note->other = other;
+
+    return NGX_OK;
 }
 
 

@@ -68,14 +68,23 @@ typedef struct {
 } ngx_group_jwt_key_t;
 
 
+/* what is odd about a key, but no mistake */
+
+typedef struct {
+    ngx_uint_t           index;      /* in the file */
+    const char          *other;      /* why it is passed over; NULL: it is not,
+                                        but has its private part */
+} ngx_group_jwt_note_t;
+
+
 /* "RS256", ...; NGX_GROUP_JWT_ALGS when there is none of that name */
 ngx_group_jwt_alg_e ngx_group_jwt_alg(ngx_str_t *name);
 
 
 /*
  * A JWK Set; data: ngx_group_jwt_t, zeroed but for "file".  Its keys are freed
- * and its secrets wiped when "pool" is destroyed.  The contract is that of
- * ngx_group_auth_build_pt.
+ * and its secrets wiped when "pool" is destroyed.  What is odd is noted, also
+ * where it fails.  The contract is that of ngx_group_auth_build_pt.
  */
 ngx_int_t ngx_group_jwks_build(ngx_pool_t *pool, ngx_group_value_t *value,
     void *data, ngx_str_t *error);
