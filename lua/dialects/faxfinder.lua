@@ -74,6 +74,7 @@ return dialect "faxfinder" {
                 field "description" { from = "description_contains" },
                 field "order" { type = "order" },
             },
+            -- ASSUMED: a list without groups has only the message
             response = response("Success", field "contact_group" {
                 from = "items", type = "array", items = group,
             }),
@@ -103,7 +104,7 @@ return dialect "faxfinder" {
 
     texts = { "response.message" },
 
-    -- ASSUMED: the shape of an error, no page gives one
+    -- ASSUMED: the shape of an error, and the realm: no page gives them
     errors = {
         unauthorized = {
             status = 401, body = { response = { message = "$reason" } },

@@ -107,7 +107,8 @@ return dialect "portsip" {
     texts = { "errors[].message" },
 
     errors = {
-        -- ASSUMED: the status; the login page has the code
+        -- ASSUMED: 401, 403, 404 and 409, of which the pages say "4XX"; the
+        -- login page has the code UNAUTHORIZED
         unauthorized = {
             -- RFC 6750, 3.1
             { when = { "credentials" }, status = 401, body = unauthorized,

@@ -56,6 +56,7 @@ local unauthorized = {
 
 local links = field "links" {
     from = ".", type = "object", required = true,
+    -- ASSUMED: their query strings, for which the pages have a placeholder
     fields = {
         field "self" { from = "link_self" },
         field "first" { from = "link_first" },

@@ -11,6 +11,7 @@ local function people(name, from)
 end
 
 local new_group = {
+    -- ASSUMED: the length, from the column of the database
     field "name" { required = true, blank = false, max = 256 },
     field "email" { type = "email", required = true, blank = false },
     field "description" {},
@@ -205,6 +206,7 @@ return dialect "vinyldns" {
         invalid = {
             { when = { "missing", "type", "lost" }, status = 400,
               body = { errors = each "$detail" } },
+            -- ASSUMED: the wording of the second line, akka's
             { when = { "query", "query_boolean" }, status = 400,
               format = "text",
               body = "The query parameter '$field' was malformed:\n"
