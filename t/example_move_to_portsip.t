@@ -19,7 +19,7 @@ BEGIN {
         or plan skip_all => 'Mojolicious is not installed';
 }
 
-my $t = Test::Gateway->new(variables => 0);
+my $t = Test::Gateway->new(variables => 0, workers => 1);
 
 my %vendor = (
     signalwire => $t->emulator('signalwire', 'any-number' => undef),

@@ -64,7 +64,7 @@ our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
 # what a line of the access log has, beside the module's variables
 my @ACCESS = qw(
-    request_method request_uri status bytes_sent upstream_addr
+    remote_port request_method request_uri status bytes_sent upstream_addr
     upstream_status upstream_response_time
 );
 my @GROUP = qw(
@@ -86,6 +86,7 @@ sub new {
 
     my $self = bless {
         workers => $ENV{TEST_GROUP_WORKERS} || 1,
+        asked_from => '',
         debug   => $ENV{TEST_GROUP_DEBUG},
         %option,
         temp     => $temp,
@@ -754,13 +755,16 @@ sub settled_access {
     return $now;
 }
 
-# The line of the last request(), when those before it have theirs, too.
+# The line of the last request(), when those before it have theirs, too: of
+# several workers one may write later than another.
 sub last_access {
     my ($self) = @_;
 
+    my $port   = $self->{asked_from};
     my @access = $self->access($self->{requests});
+    my @ours   = grep { ($_->{remote_port} // '') eq $port } @access;
 
-    return $access[-1];
+    return @ours ? $ours[-1] : $access[-1];
 }
 
 sub _tail {
@@ -1004,6 +1008,8 @@ sub _http1 {
         (defined $option{timeout} ? (timeout => $option{timeout}) : ()),
     );
 
+    $self->{asked_from} = $client->local_port;
+
     $client->send($bytes);
     my $response = $client->response(head => $option{method} eq 'HEAD');
     $client->close if !$option{client};
@@ -1017,6 +1023,9 @@ sub _http2 {
     my $timeout = $option{timeout} // 10 * $self->patience;
     my $client  = $self->client(port => $option{port} // $self->port,
         timeout => $timeout);
+
+    $self->{asked_from} = $client->local_port;
+
     my $response = exchange($client,
         method  => $option{method},
         uri     => $option{uri},

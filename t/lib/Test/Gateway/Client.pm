@@ -38,8 +38,13 @@ sub new {
     setsockopt $self->{socket}, IPPROTO_TCP, TCP_NODELAY, 1;
     binmode $self->{socket};
 
+    $self->{local_port} = $self->{socket}->sockport;
+
     return $self;
 }
+
+# as nginx's $remote_port has it
+sub local_port { return $_[0]{local_port} }
 
 # Returns how many bytes were taken: fewer when the other side hung up.
 sub send {
