@@ -332,20 +332,37 @@ ngx_group_jwt_times(ngx_group_jwt_token_t *t, ngx_group_value_t *claims)
 }
 
 
-/* whole seconds, in digits alone */
+/*
+ * RFC 7519, 2: seconds, which may have a fraction: it is left out.  No
+ * exponent: JSON has told already that digits follow the point.
+ */
 
 static ngx_int_t
 ngx_group_jwt_date(ngx_group_value_t *value, time_t *date)
 {
-    time_t  n;
+    u_char     *p, *last;
+    time_t      n;
+    ngx_str_t  *text;
 
-    if (value->type != NGX_GROUP_NUMBER
-        || value->u.text.len > NGX_GROUP_JWT_MAX_DIGITS)
+    if (value->type != NGX_GROUP_NUMBER) {
+        return NGX_DECLINED;
+    }
+
+    text = &value->u.text;
+    last = text->data + text->len;
+
+    p = ngx_strlchr(text->data, last, '.');
+    if (p == NULL) {
+        p = last;
+    }
+
+    if (p - text->data > NGX_GROUP_JWT_MAX_DIGITS
+        || ngx_strlchr(p, last, 'e') || ngx_strlchr(p, last, 'E'))
     {
         return NGX_DECLINED;
     }
 
-    n = ngx_atotm(value->u.text.data, value->u.text.len);
+    n = ngx_atotm(text->data, p - text->data);
 
     if (n == NGX_ERROR) {
         return NGX_DECLINED;
