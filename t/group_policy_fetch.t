@@ -301,6 +301,26 @@ $at{"caught $_"} = tells('local ok, why = pcall(function() '
     . "$stuck{$_} end) local res = ctx:fetch{uri = '/ask/echo'}"
     . 'found = tostring(ok) .. " " .. res.status') for keys %stuck;
 
+# a request that asks, too, while it is looked at
+my %asking = (
+    'with a mistake'   => 'ctx:fetch{mistake = true}',
+    'where it cannot wait' => 'ctx:fetch{uri = "/ask/echo/inner"}',
+    'for many'         => 'ctx:fetch_all{{uri = "/ask/echo"}, {mistake = 1}}',
+    'for many that are right' => 'ctx:fetch_all{{uri = "/ask/echo/inner"},'
+        . ' {uri = "/ask/echo/inner"}}',
+);
+for my $name (keys %asking) {
+    my $asking = 'local function asking(uri) return setmetatable({}, {__index ='
+        . ' function(_, key) if key ~= "uri" then return nil end'
+        . " pcall(function() $asking{$name} end) return uri end}) end ";
+    $at{"asking $name"} = tells($asking
+        . 'found = ctx:fetch(asking("/ask/echo/outer")).json.uri');
+    $at{"all asking $name"} = tells($asking
+        . 'local all = ctx:fetch_all{asking("/ask/echo/1"),'
+        . ' asking("/ask/echo/2")}'
+        . ' found = #all .. all[1].json.uri .. all[2].json.uri');
+}
+
 $at{waits} = at(ms => 100, request => <<'END');
 ctx:fetch{uri = "/ask/echo?delay=" .. 0.4}
 ctx.group.name = "waited"
@@ -735,6 +755,15 @@ subtest 'where a hook waits' => sub {
 
         is(told($at{"caught $name"}), 'false 200', 'which can be caught');
         is(scalar($asked->requests), 1, 'and nothing was asked');
+    }
+};
+
+subtest 'a request that asks while it is looked at' => sub {
+    for my $name (sort keys %asking) {
+        is(told($at{"asking $name"}), '/echo/outer', "$name: one");
+        is(told($at{"all asking $name"}), '2/echo/1/echo/2', 'two');
+        unlike($_->{uri}, qr/inner/, 'what it asked is not asked')
+            for $asked->requests;
     }
 };
 

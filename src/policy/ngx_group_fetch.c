@@ -60,6 +60,7 @@ static ngx_str_t  ngx_group_fetch_own[] = {
 int
 ngx_group_fetch(lua_State *L)
 {
+    ngx_array_t           *fetches;
     ngx_group_fetch_t    **fetch;
     ngx_group_context_t   *context;
 
@@ -67,15 +68,19 @@ ngx_group_fetch(lua_State *L)
 
     luaL_checktype(L, 1, LUA_TTABLE);
 
-    context->all = 0;
-    context->fetches = ngx_array_create(context->ctx->pool, 1,
-                                        sizeof(ngx_group_fetch_t *));
-    if (context->fetches == NULL) {
+    fetches = ngx_array_create(context->ctx->pool, 1,
+                               sizeof(ngx_group_fetch_t *));
+    if (fetches == NULL) {
         return luaL_error(L, "no memory for ctx:fetch()");
     }
 
-    fetch = ngx_array_push(context->fetches);
+    fetch = ngx_array_push(fetches);
     *fetch = ngx_group_fetch_read(L, context, 1);
+
+    /* not before: a metamethod of what was read may have come here, too */
+
+    context->all = 0;
+    context->fetches = fetches;
 
     return lua_yield(L, 0);
 }
@@ -85,6 +90,7 @@ int
 ngx_group_fetch_all(lua_State *L)
 {
     size_t                 i, n;
+    ngx_array_t           *fetches;
     ngx_group_fetch_t    **fetch;
     ngx_group_context_t   *context;
 
@@ -104,10 +110,9 @@ ngx_group_fetch_all(lua_State *L)
         return 1;
     }
 
-    context->all = 1;
-    context->fetches = ngx_array_create(context->ctx->pool, n,
-                                        sizeof(ngx_group_fetch_t *));
-    if (context->fetches == NULL) {
+    fetches = ngx_array_create(context->ctx->pool, n,
+                               sizeof(ngx_group_fetch_t *));
+    if (fetches == NULL) {
         return luaL_error(L, "no memory for ctx:fetch_all()");
     }
 
@@ -120,11 +125,14 @@ ngx_group_fetch_all(lua_State *L)
                               luaL_typename(L, -1));
         }
 
-        fetch = ngx_array_push(context->fetches);
+        fetch = ngx_array_push(fetches);
         *fetch = ngx_group_fetch_read(L, context, lua_gettop(L));
 
         lua_pop(L, 1);
     }
+
+    context->all = 1;
+    context->fetches = fetches;
 
     return lua_yield(L, 0);
 }
