@@ -208,6 +208,11 @@ my %taken = map { $_ => at(request => $loop{$_}, time => 10 * $ms,
     'variables in pcall', 'variables that are not there', 'the group anew',
     'a tree that is wide', 'a tree that is deep', 'the log');
 
+# members that no hook has looked at, in many places
+my $copies = at(time => 10 * $ms, more => 'group_policy_memory 4m;',
+    request => 'local g, list = ctx.group, {} for i = 1, 500 do list[i] = g end'
+        . ' ctx.group = {name = "a", list = list}');
+
 # a file that does not end when it is run for a request, though it did when
 # the configuration was read
 my $late = at(time => $ms, file => <<'END');
@@ -616,6 +621,12 @@ subtest 'memory that is not of the VM has a limit, too' => sub {
         is($r->status, 500, $name);
         cmp_ok(peak() - $before, '<', 24 * 1024, 'takes little more');
     }
+
+    # what the request itself takes comes on top
+    my @many = map { {id => "m$_"} } 1 .. 3000;
+    my ($r) = create($copies, json => {%group, members => \@many});
+    is($r->status, 500, 'a group in many places');
+    cmp_ok(peak() - $before, '<', 32 * 1024, 'takes little more');
 };
 
 subtest 'what can be reached' => sub {

@@ -63,6 +63,7 @@ ngx_group_tree_push(lua_State *L, ngx_pool_t *pool, ngx_group_value_t *value)
 
         root->value = value;
         root->pending = 0;
+        root->pull = 0;
 
         ngx_group_tree_push_root(L, root);
         return;

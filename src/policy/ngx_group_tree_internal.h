@@ -20,6 +20,7 @@
 typedef struct {
     ngx_group_value_t  *value;
     uint64_t            pending;   /* bits: the items of "value" */
+    ngx_uint_t          pull;      /* the last one that copied these */
 } ngx_group_tree_root_t;
 
 

@@ -29,6 +29,7 @@ typedef struct {
     ngx_pool_t             *pool;
     const char             *name;
     size_t                  room;
+    ngx_uint_t              pull;
     ngx_uint_t              steps;
     ngx_uint_t              depth;
     ngx_group_tree_step_t   path[NGX_GROUP_TREE_DEPTH];
@@ -51,7 +52,9 @@ static void ngx_group_tree_pull_array(ngx_group_tree_t *tree,
     ngx_group_value_t *value, ngx_group_value_t *old, ngx_uint_t n);
 static void ngx_group_tree_pull_object(ngx_group_tree_t *tree,
     ngx_group_value_t *value, ngx_group_value_t *old, ngx_uint_t n,
-    uint64_t pending);
+    ngx_group_tree_root_t *root);
+static ngx_group_value_t *ngx_group_tree_copy(ngx_group_tree_t *tree,
+    ngx_group_value_t *value, ngx_uint_t again);
 static void ngx_group_tree_member(ngx_group_tree_t *tree,
     ngx_group_value_t *value, ngx_str_t *key, ngx_group_value_t *old);
 static int ngx_libc_cdecl ngx_group_tree_compare(const void *one,
@@ -62,6 +65,11 @@ static void ngx_group_tree_text(ngx_group_tree_t *tree, ngx_str_t *to,
 static const char *ngx_group_tree_bad(ngx_str_t *text);
 static void *ngx_group_tree_alloc(ngx_group_tree_t *tree, size_t size);
 static int ngx_group_tree_error(ngx_group_tree_t *tree, const char *problem);
+
+
+/* of this process: how often a tree was pulled */
+
+static ngx_uint_t  ngx_group_tree_pulls;
 
 
 ngx_group_value_t *
@@ -76,6 +84,7 @@ ngx_group_tree_pull(lua_State *L, ngx_pool_t *pool, ngx_group_value_t *old,
     tree.pool = pool;
     tree.name = name;
     tree.room = memory;
+    tree.pull = ++ngx_group_tree_pulls;
 
     return ngx_group_tree_value(&tree, old);
 }
@@ -207,7 +216,6 @@ ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
     ngx_group_value_t *old)
 {
     lua_State              *L;
-    uint64_t                pending;
     ngx_uint_t              n;
     ngx_group_value_t      *origin;
     ngx_group_tree_root_t  *root;
@@ -222,15 +230,13 @@ ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
     if (root) {
         old = root->value;
-        pending = root->pending;
 
     } else {
         origin = ngx_group_tree_origin(L, lua_gettop(L));
         old = origin ? origin : old;
-        pending = 0;
     }
 
-    n = ngx_group_tree_type(tree, value, old, pending);
+    n = ngx_group_tree_type(tree, value, old, root ? root->pending : 0);
 
     if (old && old->type != value->type) {
         old = NULL;
@@ -240,7 +246,7 @@ ngx_group_tree_pull_table(ngx_group_tree_t *tree, ngx_group_value_t *value,
         ngx_group_tree_pull_array(tree, value, old, n);
 
     } else {
-        ngx_group_tree_pull_object(tree, value, old, n, pending);
+        ngx_group_tree_pull_object(tree, value, old, n, root);
     }
 }
 
@@ -391,14 +397,24 @@ ngx_group_tree_pull_array(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
 static void
 ngx_group_tree_pull_object(ngx_group_tree_t *tree, ngx_group_value_t *value,
-    ngx_group_value_t *old, ngx_uint_t n, uint64_t pending)
+    ngx_group_value_t *old, ngx_uint_t n, ngx_group_tree_root_t *root)
 {
+    uint64_t            pending;
     lua_State          *L;
     ngx_str_t           key, *keys;
-    ngx_uint_t          i, new;
-    ngx_group_value_t  *item, *copy;
+    ngx_uint_t          i, new, again;
+    ngx_group_value_t  *item;
 
     L = tree->L;
+
+    pending = 0;
+    again = 0;
+
+    if (root) {
+        pending = root->pending;
+        again = (root->pull == tree->pull);
+        root->pull = tree->pull;
+    }
 
     (void) ngx_group_tree_enter(tree);
 
@@ -412,12 +428,8 @@ ngx_group_tree_pull_object(ngx_group_tree_t *tree, ngx_group_value_t *value,
 
             /* no script has seen it */
 
-            copy = ngx_group_value_copy(tree->pool, item);
-            if (copy == NULL) {
-                luaL_error(L, "no memory for ctx.%s", tree->name);
-            }
-
-            ngx_group_value_push(value, copy);
+            ngx_group_value_push(value,
+                                 ngx_group_tree_copy(tree, item, again));
 
         } else if (ngx_group_value_get(old, &item->key) == item) {
             ngx_group_tree_member(tree, value, &item->key, item);
@@ -450,6 +462,46 @@ ngx_group_tree_pull_object(ngx_group_tree_t *tree, ngx_group_value_t *value,
     }
 
     tree->depth--;
+}
+
+
+/* what a script puts in more than one place it pays for */
+
+static ngx_group_value_t *
+ngx_group_tree_copy(ngx_group_tree_t *tree, ngx_group_value_t *value,
+    ngx_uint_t again)
+{
+    ngx_group_value_t  *copy, *item;
+
+    if (!again) {
+        copy = ngx_group_value_copy(tree->pool, value);
+        if (copy == NULL) {
+            luaL_error(tree->L, "no memory for ctx.%s", tree->name);
+        }
+
+        return copy;
+    }
+
+    if (++tree->steps % NGX_GROUP_TREE_STEPS == 0) {
+        ngx_group_lua_check(tree->L);
+    }
+
+    copy = ngx_group_tree_alloc(tree, sizeof(ngx_group_value_t));
+
+    *copy = *value;
+
+    if (value->type != NGX_GROUP_ARRAY && value->type != NGX_GROUP_OBJECT) {
+        return copy;
+    }
+
+    ngx_memzero(&copy->u, sizeof(copy->u));
+    copy->n = 0;
+
+    for (item = value->u.items.first; item; item = item->next) {
+        ngx_group_value_push(copy, ngx_group_tree_copy(tree, item, 1));
+    }
+
+    return copy;
 }
 
 
