@@ -225,6 +225,7 @@ typedef struct {
     unsigned                   moved:1;       /* one dialect on both sides, but
                                                  not one base path */
     unsigned                   body_read:1;
+    unsigned                   unreadable:1;  /* nginx has refused the body */
     unsigned                   waiting:1;     /* for the body, a call, a lock
                                                  or what a hook fetches */
     unsigned                   changed:1;     /* the body is not as it came */

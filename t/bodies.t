@@ -596,6 +596,28 @@ subtest 'chunks that are none' => sub {
     no_call('none of them');
 };
 
+subtest 'what comes after a body that was refused is no request' => sub {
+    my $next = "GET /limitsignalwire$path HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    for my $chunks (
+        sprintf("%x\r\n%s%s\r\n0\r\n\r\n", 1000 + length $next, $next,
+            'x' x 1000),
+        "2\r\n{}\r\nzz\r\n$next", "2\r\n{}\r\n-1\r\n$next",
+        "2\r\n{}x\r\n$next")
+    {
+        my $c = $t->client;
+        $c->send(head("/limitsignalwire$path", 'Transfer-Encoding: chunked')
+            . $chunks . $next);
+        my $r = $c->response;
+        like($r->status, qr/^4(?:00|13)$/, substr $chunks, 0, 12);
+        is($r->header('Connection'), 'close', 'the last answer');
+        ok($c->closed, 'and there is no other');
+        $c->close;
+    }
+
+    no_call('none of them');
+};
+
 subtest 'a client that does not wait' => sub {
     my $before = $t->settled_access;
 

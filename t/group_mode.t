@@ -228,6 +228,25 @@ subtest 'a body that nginx does not take is refused' => sub {
     is($n, 0, 'no call');
 };
 
+subtest 'a body that nginx cannot read is not sent in part' => sub {
+    my $auth = $t->basic('full', 'secret');
+
+    for my $chunks ("8\r\n{\"a\":1}\r\nzz\r\n", "2\r\n{}\r\n-1\r\n",
+        "2\r\n{}x\r\n0\r\n\r\n")
+    {
+        for my $more ("Authorization: $auth\r\n", '') {
+            $u->clear;
+            my $response = $t->raw("POST $group HTTP/1.1\r\nHost: a\r\n"
+                    . "Content-Type: application/json\r\n$more"
+                    . "Transfer-Encoding: chunked\r\n\r\n$chunks");
+
+            is($response->status, 400, substr $chunks, 0, 12);
+            is($response->header('Connection'), 'close', 'the last one');
+            is(scalar($u->requests), 0, 'no call');
+        }
+    }
+};
+
 subtest 'an upstream that is not there is told of' => sub {
     $u->stop;
     my $response = $t->request(@good, method => 'POST', uri => $group,

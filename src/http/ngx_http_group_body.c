@@ -37,6 +37,11 @@ ngx_http_group_read_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         ctx->waiting = 0;
+        ctx->unreadable = 1;
+
+        /* where the next request begins is not known, or far off */
+
+        r->keepalive = 0;
 
         if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
             ngx_group_error_set(&ctx->error, NGX_GROUP_TOO_LARGE, "body",

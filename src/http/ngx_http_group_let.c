@@ -28,6 +28,7 @@ ngx_http_group_lets(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     if (glcf->mode != NGX_HTTP_GROUP_MODE_LOG_ONLY
         || glcf->explain
         || glcf->dialect != glcf->upstream_dialect
+        || ctx->unreadable
         || ctx->let)
     {
         return 0;
@@ -39,12 +40,6 @@ ngx_http_group_lets(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     case NGX_GROUP_UNAVAILABLE:
     case NGX_GROUP_TIMEOUT:
         return 0;
-
-    case NGX_GROUP_TOO_LARGE:
-
-        /* by nginx, which has no body for us then */
-
-        return ctx->body_read;
 
     default:
         break;
