@@ -84,6 +84,24 @@ $t->nginx(server => <<"END");
         $proxy
     }
 
+    location /root {
+        group_dialect signalwire;
+        group_base_path /root;
+        group_upstream_base_path /;
+        $proxy
+    }
+
+    location /path {
+        group_dialect signalwire;
+        group_base_path /path;
+        group_upstream_base_path /;
+        proxy_pass http://@{[$u->address]}/;
+    }
+
+    location /moved/ {
+        rewrite ^/moved/(.*) /path/\$1;
+    }
+
     location /strict/ {
         group_dialect signalwire;
         group_base_path /strict;
@@ -175,6 +193,31 @@ subtest 'another base path is put in its place' => sub {
 
     is($response->status, 200, 'status');
     is($sent->{uri}, '/api/relay/rest/x%2Fy?z=1', 'URI');
+};
+
+subtest 'paths that a base path leaves little of' => sub {
+    for (
+        ['/root', '/'],           ['/root?a=1', '/?a=1'],
+        ['/root/', '/'],          ['/root/a%20b', '/a%20b'],
+        ['/roots/a', '/roots/a'], ['/path', '/'],
+        ['/path?a=1', '/?a=1'],   ['/path/', '/'],
+        ['/path/a%2Fb?c', '/a%2Fb?c'], ['/paths', '/paths'],
+        ['/moved/a%20%3Fb?c', '/a%20%3Fb?c'],
+    ) {
+        my ($uri, $expected) = @$_;
+        my ($response, $sent) = ask(method => 'GET', uri => $uri);
+
+        is($response->status, 200, "$uri: status");
+        is($sent->{uri}, $expected, 'URI');
+    }
+
+    # no path at all
+    for my $uri ('http://localhost', 'http://localhost?a=1') {
+        my ($response, $sent) = ask(method => 'GET', uri => $uri, http1 => 1);
+
+        is($response->status, 200, "$uri: status");
+        is($sent->{uri}, $uri =~ /a=1/ ? '/?a=1' : '/', 'URI');
+    }
 };
 
 subtest 'what the upstream refuses is its own answer' => sub {

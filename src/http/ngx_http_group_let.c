@@ -143,6 +143,22 @@ ngx_http_group_let_path(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     path = r->unparsed_uri;
 
+    /* "GET http://host?query" has none, and what was rewritten is elsewhere */
+
+    if (!r->valid_unparsed_uri) {
+
+        path.len = r->uri.len + 2 * ngx_escape_uri(NULL, r->uri.data,
+                                                   r->uri.len,
+                                                   NGX_ESCAPE_URI);
+        path.data = ngx_pnalloc(r->pool, path.len);
+        if (path.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        (void) ngx_escape_uri(path.data, r->uri.data, r->uri.len,
+                              NGX_ESCAPE_URI);
+    }
+
     p = ngx_strlchr(path.data, path.data + path.len, '?');
     if (p) {
         path.len = p - path.data;
@@ -151,10 +167,16 @@ ngx_http_group_let_path(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     from = &ctx->client.base_path;
     to = &ctx->upstream.base_path;
 
+    /* "/api" is no base path of "/apis" */
+
     if (path.len >= from->len
-        && ngx_strncmp(path.data, from->data, from->len) == 0)
+        && ngx_strncmp(path.data, from->data, from->len) == 0
+        && (path.len == from->len || path.data[from->len] == '/'))
     {
-        p = ngx_pnalloc(r->pool, to->len + path.len - from->len + 1);
+        path.data += from->len;
+        path.len -= from->len;
+
+        p = ngx_pnalloc(r->pool, to->len + path.len + 1);
         if (p == NULL) {
             return NGX_ERROR;
         }
@@ -162,7 +184,13 @@ ngx_http_group_let_path(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
         call->path.data = p;
 
         p = ngx_cpymem(p, to->data, to->len);
-        p = ngx_cpymem(p, path.data + from->len, path.len - from->len);
+        p = ngx_cpymem(p, path.data, path.len);
+
+        /* both may be empty */
+
+        if (p == call->path.data) {
+            *p++ = '/';
+        }
 
         call->path.len = p - call->path.data;
 
