@@ -201,6 +201,34 @@ at("/$_-scim", $_, 'scim') for qw(signalwire faxfinder portsip);
 at('/scoped', 'signalwire', 'signalwire', 'group_scope group.list nobody',
     'group_credentials clients.json');
 
+# who had the request before us did not read all of its body
+my $refused = $t->refused_port;
+$locations .= <<"END";
+location /small/ {
+    group_dialect signalwire;
+    group_base_path /small;
+    client_max_body_size 100;
+    error_page 413 = \@rest;
+    proxy_pass http://@{[$u->address]};
+}
+location /unbuffered/ {
+    proxy_request_buffering off;
+    proxy_http_version 1.1;
+    error_page 502 = \@unbuffered;
+    proxy_pass http://127.0.0.1:$refused;
+}
+location \@unbuffered {
+    group_dialect signalwire;
+    group_base_path /unbuffered;
+    proxy_pass http://@{[$u->address]};
+}
+location \@rest {
+    group_dialect signalwire;
+    group_base_path /small;
+    proxy_pass http://@{[$u->address]};
+}
+END
+
 $t->nginx(
     http => 'group_dialect_path dialects %%ROOT%%/lua/dialects;'
         . 'add_header X-Pid $pid always;',
@@ -492,6 +520,34 @@ subtest 'each 401 tells how to sign in' => sub {
     my $r = $t->request(uri => '/scoped/number_groups', auth => ['p', 'x']);
     is($r->status, 401, 'a scope is missing') or diag($r->body);
     is($r->header('WWW-Authenticate'), 'Basic realm="SignalWire"', 'how');
+};
+
+subtest 'a body of which a part was read' => sub {
+    for my $case (
+        ['/small', sprintf("%x\r\n", 200) . 'x' x 200 . "\r\n0\r\n\r\n"],
+        ['/unbuffered', ''],
+    ) {
+        my ($path, $rest) = @$case;
+        my $body = '{"name":"a"}';
+        my $c    = $t->client;
+
+        $u->clear;
+        $c->send("POST $path/number_groups HTTP/1.1\r\nHost: a\r\n"
+                . "Content-Type: application/json\r\n"
+                . "Transfer-Encoding: chunked\r\n\r\n");
+        select undef, undef, undef, 0.1;
+        $c->send(sprintf "%x\r\n%s\r\n", length $body, $body);
+        select undef, undef, undef, 0.1;
+        $c->send($rest);
+
+        my $r = $c->response;
+        is($r->status, 400, "$path: is refused") or diag($r->raw);
+        is($r->header('Connection'), 'close', 'with the connection');
+        is(scalar($u->requests), 0, 'no call');
+        $c->close;
+    }
+
+    alive('a part of a body');
 };
 
 $t->stop;

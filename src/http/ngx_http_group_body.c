@@ -19,6 +19,17 @@ ngx_http_group_read_body(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "group read body");
 
+    /* an error_page led here from where it was refused, or not wanted */
+
+    if (r->request_body && r->request_body->rest > 0) {
+        ctx->unreadable = 1;
+        r->keepalive = 0;
+
+        ngx_group_error_set(&ctx->error, NGX_GROUP_MALFORMED, "body",
+                            "the body could not be read");
+        return NGX_DECLINED;
+    }
+
     if (r->request_body) {
         ctx->body_read = 1;
         return ngx_http_group_collect_body(r, ctx);
