@@ -419,6 +419,18 @@ subtest 'headers that are not for the upstream' => sub {
     my $got = call(1);
     is_deeply([map { $got->{headers}{"x-$_"} } qw(one two three)],
         [undef, undef, 3], 'names what goes no further');
+
+    # many names, of which some are of headers
+    my $names = join ',', map { ("y-$_", 'x-' . 'y' x ($_ % 40)) } 1 .. 500;
+    $r = $t->raw("GET /portsip/api/groups HTTP/1.1\r\nHost: a\r\n"
+        . "Connection: $names,X-TWO,a,$names\r\nConnection: close,x-ONE\r\n"
+        . "X-One: 1\r\nX-Two: 2\r\nX-Three: 3\r\ny-500: 4\r\ny-501: 5\r\n"
+        . "A: 6\r\nB: 7\r\n\r\n");
+    is($r->status, 200, 'many names');
+    $got = call(1);
+    is_deeply([map { $got->{headers}{$_} } qw(x-one x-two x-three y-500 y-501
+            a b)], [undef, undef, 3, undef, 5, undef, 7],
+        'and no other header');
 };
 
 subtest 'credentials' => sub {

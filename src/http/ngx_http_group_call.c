@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_group_call_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc);
 static ngx_int_t ngx_http_group_call_hops(ngx_http_request_t *r,
     ngx_array_t *hops);
+static int ngx_libc_cdecl ngx_http_group_call_hop(const void *one,
+    const void *two);
 static ngx_uint_t ngx_http_group_call_drops(ngx_table_elt_t *h,
     ngx_array_t *hops);
 static ngx_uint_t ngx_http_group_call_keeps(ngx_http_group_call_t *call,
@@ -439,7 +441,7 @@ ngx_http_group_call_hops(ngx_http_request_t *r, ngx_array_t *hops)
 
         if (i >= part->nelts) {
             if (part->next == NULL) {
-                return NGX_OK;
+                break;
             }
 
             part = part->next;
@@ -475,23 +477,39 @@ ngx_http_group_call_hops(ngx_http_request_t *r, ngx_array_t *hops)
             name->len = p - name->data;
         }
     }
+
+    /* a client may name thousands, and send as many headers */
+
+    ngx_qsort(hops->elts, hops->nelts, sizeof(ngx_str_t),
+              ngx_http_group_call_hop);
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_group_call_hop(const void *one, const void *two)
+{
+    const ngx_str_t *a = one;
+    const ngx_str_t *b = two;
+
+    if (a->len != b->len) {
+        return (a->len < b->len) ? -1 : 1;
+    }
+
+    return (int) ngx_strncasecmp(a->data, b->data, a->len);
 }
 
 
 static ngx_uint_t
 ngx_http_group_call_drops(ngx_table_elt_t *h, ngx_array_t *hops)
 {
-    ngx_str_t   *name;
-    ngx_uint_t   i;
+    ngx_str_t  *name;
 
-    name = hops->elts;
-
-    for (i = 0; i < hops->nelts; i++) {
-        if (h->key.len == name[i].len
-            && ngx_strncasecmp(h->key.data, name[i].data, name[i].len) == 0)
-        {
-            return 1;
-        }
+    if (bsearch(&h->key, hops->elts, hops->nelts, sizeof(ngx_str_t),
+                ngx_http_group_call_hop))
+    {
+        return 1;
     }
 
     for (name = ngx_http_group_dropped; name->len; name++) {
