@@ -109,12 +109,15 @@ typedef struct {
 
 /* one upstream call: what is sent, and what came back */
 
-typedef struct {
+typedef struct ngx_http_group_call_s  ngx_http_group_call_t;
+
+struct ngx_http_group_call_s {
     ngx_http_request_t        *request;       /* the client's */
     ngx_uint_t                *pending;       /* calls of the same round */
     ngx_group_fetch_t         *fetch;         /* that it is, or NULL */
     ngx_http_request_t        *sr;            /* the fetch's subrequest, */
-    ngx_event_t                timer;         /* and its time */
+    ngx_event_t                timer;         /* its time, */
+    ngx_http_group_call_t     *next;          /* and the one before it */
     size_t                     limit;         /* of the answer's body */
     ngx_http_posted_request_t  posted;        /* wakes the client's request */
 
@@ -145,7 +148,7 @@ typedef struct {
     unsigned                   upstream:1;    /* there was an upstream at all */
     unsigned                   readable:1;    /* an error that was understood */
     unsigned                   proxied:1;     /* proxy_pass, no variables */
-} ngx_http_group_call_t;
+};
 
 
 typedef struct ngx_http_group_explain_s  ngx_http_group_explain_t;
@@ -206,6 +209,7 @@ typedef struct {
 
     ngx_group_policy_ctx_t    *policy;
     ngx_group_policy_run_t    *run;
+    ngx_http_group_call_t     *fetching;      /* the last of what it fetches */
     ngx_http_group_explain_t  *explain;       /* NULL: done, not told */
 
     ngx_group_error_t          error;

@@ -321,6 +321,15 @@ for my $name (keys %asking) {
         . ' found = #all .. all[1].json.uri .. all[2].json.uri');
 }
 
+# what limit_req holds up
+$at{delayed} = asks('uri = "/quick/echo"');
+$at{held} = tells('local all = ctx:fetch_all{{uri = "/slow/echo",'
+    . ' timeout = tonumber(ctx:var("http_x_ms"))}, {uri = "/ask/echo"},'
+    . ' {uri = "/slow/echo"}, {uri = "/threads/much.txt", max_size = 1e6}}'
+    . ' found = ""'
+    . ' for i = 1, 4 do found = found .. (i == 1 and "" or " ")'
+    . ' .. (all[i].error or all[i].status) end');
+
 $at{waits} = at(ms => 100, request => <<'END');
 ctx:fetch{uri = "/ask/echo?delay=" .. 0.4}
 ctx.group.name = "waited"
@@ -436,10 +445,13 @@ END2
 $t->credentials('clients.json', {type => 'basic', id => 'a', secret => 'b',
     principal => 'acme', scopes => ['numbers']});
 $t->write_file('files/some.txt', 'in a file');
+$t->write_file('files/much.txt', 'much' x 50_000);
 
 $t->nginx(
     http => <<'END',
 proxy_cache_path %%DIR%%/cache keys_zone=cache:1m;
+limit_req_zone $server_name zone=quick:1m rate=200r/m;
+limit_req_zone $server_name zone=slow:1m rate=2r/m;
 upstream asked { server 127.0.0.1:%%PORT:asked%%; keepalive 4; }
 END
     server => <<"END" =~ s/%%ASKED%%/$asked->address/ger,
@@ -449,6 +461,16 @@ keepalive_requests 10000;
 location /ask/ {
     internal;
     group_dialect off;
+    proxy_pass http://%%ASKED%%/;
+}
+location /quick/ {
+    group_dialect off;
+    limit_req zone=quick burst=9;
+    proxy_pass http://%%ASKED%%/;
+}
+location /slow/ {
+    group_dialect off;
+    limit_req zone=slow burst=9;
     proxy_pass http://%%ASKED%%/;
 }
 location /cached/ {
@@ -471,6 +493,13 @@ location = /nocontent { group_dialect off; return 204; }
 location = /moved { group_dialect off; return 302 /text; }
 location = /forbidden { group_dialect off; return 403; }
 location /files/ { group_dialect off; alias %%DIR%%/files/; }
+location /threads/ {
+    group_dialect off;
+    aio threads;
+    sendfile off;
+    output_buffers 2 4k;
+    alias %%DIR%%/files/;
+}
 location /rewritten/ { group_dialect off; rewrite ^ /ask/echo/done last; }
 location = /tried {
     group_dialect off;
@@ -693,6 +722,26 @@ subtest 'an answer that is late' => sub {
         for qw(late stalls late);
     in_time($start, 0.9);
     $client->close;
+};
+
+subtest 'limit_req' => sub {
+    like(told($at{delayed}), qr/^200 /, "held up: $_") for 1 .. 4;
+
+    # nginx counts a request once, whatever it asks for
+    is(told($at{held}, headers => ['X-Ms' => 9000]), '200 200 200 200',
+        'not held up');
+
+    my $start = time;
+    my @open  = map { $t->client } 1 .. 3;
+    $_->send("POST $at{held}/number_groups HTTP/1.1\r\n"
+            . "Host: a\r\nX-Ms: 100\r\n"
+            . "Content-Type: application/json\r\n"
+            . "Content-Length: 12\r\n\r\n{\"name\":\"a\"}") for @open;
+    pop(@open)->reset;
+    is($_->response->json->{name}, 'timeout 200 200 200', 'for too long')
+        for @open;
+    cmp_ok(time - $start, '<', 20, 'the client does not wait for that');
+    $_->close for @open;
 };
 
 subtest 'an answer that is too large' => sub {

@@ -12,7 +12,11 @@
 static ngx_int_t ngx_http_group_fetch_headers(ngx_http_group_call_t *call);
 static ngx_int_t ngx_http_group_fetch_header(ngx_http_group_call_t *call,
     ngx_str_t *name, ngx_str_t *value);
+static void ngx_http_group_fetch_write(ngx_http_request_t *r);
 static void ngx_http_group_fetch_late(ngx_event_t *ev);
+static ngx_uint_t ngx_http_group_fetch_delayed(ngx_http_request_t *sr);
+static ngx_uint_t ngx_http_group_fetch_left(ngx_http_request_t *sr);
+static void ngx_http_group_fetch_end(ngx_http_group_call_t *call);
 static void ngx_http_group_fetch_cleanup(void *data);
 
 
@@ -83,7 +87,12 @@ ngx_http_group_fetch_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     ngx_add_timer(&call->timer, fetch->timeout);
 
+    call->next = ctx->fetching;
+    ctx->fetching = call;
+
     ctx->pending++;
+
+    r->write_event_handler = ngx_http_group_fetch_write;
 
     return NGX_OK;
 }
@@ -205,8 +214,96 @@ ngx_http_group_fetch_header(ngx_http_group_call_t *call, ngx_str_t *name,
 
 
 /*
+ * limit_req holds a request up by a timer of the client's connection, which
+ * wakes the client's request and not the one that it held up.  Others that
+ * write meanwhile, as they believe to that connection, are held up, too.
+ */
+
+static void
+ngx_http_group_fetch_write(ngx_http_request_t *r)
+{
+    ngx_http_request_t     *sr;
+    ngx_http_group_ctx_t   *ctx;
+    ngx_http_group_call_t  *call;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_group_module);
+
+    for (call = ctx ? ctx->fetching : NULL; call; call = call->next) {
+        sr = call->sr;
+
+        if (ngx_http_group_fetch_delayed(sr)
+            || (sr->buffered && ngx_http_group_fetch_left(sr)))
+        {
+            sr->write_event_handler(sr);
+        }
+    }
+}
+
+
+/* it waits in one of nginx's phases */
+
+static ngx_uint_t
+ngx_http_group_fetch_delayed(ngx_http_request_t *sr)
+{
+    return !sr->buffered && sr->read_event_handler == ngx_http_test_reading
+           && ngx_http_group_fetch_left(sr);
+}
+
+
+/* neither an upstream nor a thread has it */
+
+static ngx_uint_t
+ngx_http_group_fetch_left(ngx_http_request_t *sr)
+{
+    return !sr->done && !sr->aio
+           && (sr->upstream == NULL || sr->upstream->cleanup == NULL);
+}
+
+
+static void
+ngx_http_group_fetch_end(ngx_http_group_call_t *call)
+{
+    ngx_event_t            *wev;
+    ngx_http_group_ctx_t   *ctx;
+    ngx_http_group_call_t  *other;
+
+    call->sr->write_event_handler = ngx_http_request_empty_handler;
+    call->sr->read_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_finalize_request(call->sr, NGX_OK);
+
+    ctx = ngx_http_get_module_ctx(call->request, ngx_http_group_module);
+    wev = call->request->connection->write;
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    /* an answer that is sent may be held up by itself, and before is not */
+
+    if (ctx->state != NGX_HTTP_GROUP_FINISHED && wev->delayed) {
+
+        for (other = ctx->fetching; other; other = other->next) {
+            if (ngx_http_group_fetch_delayed(other->sr)) {
+                return;
+            }
+        }
+
+        wev->delayed = 0;
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+    }
+
+    ngx_http_group_fetch_write(call->request);
+}
+
+
+/*
  * The hook goes on.  What is still to come is for nobody, and the client's
- * connection shall not wait for it: an upstream is left at once.
+ * connection shall not wait for it: an upstream is left at once, and so is who
+ * waits to be let in.
  */
 
 static void
@@ -227,13 +324,19 @@ ngx_http_group_fetch_late(ngx_event_t *ev)
     call->done = 1;
     call->fetch->failed = "timeout";
 
+    /* first: where the connection has failed, what follows ends all of it */
+
+    ngx_http_group_call_wake(call);
+
     u = call->sr->upstream;
 
     if (u && u->cleanup) {
         (*u->cleanup)(call->sr);
+
+    } else if (ngx_http_group_fetch_delayed(call->sr)) {
+        ngx_http_group_fetch_end(call);
     }
 
-    ngx_http_group_call_wake(call);
     ngx_http_run_posted_requests(c);
 }
 
