@@ -48,25 +48,38 @@ ngx_int_t ngx_group_plan_put(ngx_group_plan_t *plan, ngx_group_value_t *group,
 ngx_int_t ngx_group_plan_refuse(ngx_group_plan_t *plan, char *what,
     ngx_str_t *name);
 
-/* plan->result is the group as the upstream told it: reads what it lacks */
-ngx_int_t ngx_group_plan_complete(ngx_group_plan_t *plan);
-
 /* {group_id, owner} and, when there is one, {member} */
 ngx_group_value_t *ngx_group_plan_membership(ngx_group_plan_t *plan,
     ngx_group_value_t *member);
 
+/* {id, owner} of the group */
+ngx_group_value_t *ngx_group_plan_address(ngx_group_plan_t *plan);
+
+
+/* ngx_group_plan_answer.c: what the upstream has, and what its answers lack */
+
+ngx_int_t ngx_group_plan_direct(ngx_group_plan_t *plan);
+ngx_int_t ngx_group_plan_delete(ngx_group_plan_t *plan);
+
+/* plan->result is the group as the upstream told it: reads what it lacks */
+ngx_int_t ngx_group_plan_complete(ngx_group_plan_t *plan);
+
 /* a membership as the upstream told it, with what only we know */
 ngx_int_t ngx_group_plan_name(ngx_group_plan_t *plan,
     ngx_group_value_t *membership);
-
-/* {id, owner} of the group */
-ngx_group_value_t *ngx_group_plan_address(ngx_group_plan_t *plan);
 
 
 /* ngx_group_plan_members.c: members that go in calls of their own */
 
 ngx_int_t ngx_group_plan_create_apart(ngx_group_plan_t *plan);
 ngx_int_t ngx_group_plan_replace_apart(ngx_group_plan_t *plan);
+
+/* plan->error is that of the step, with the member that it is about */
+ngx_int_t ngx_group_plan_member_error(ngx_group_plan_t *plan,
+    ngx_group_step_t *step);
+
+
+/* ngx_group_plan_pages.c: lists that are read page by page */
 
 /* reads all members into plan->members, page by page, then plan->after */
 ngx_int_t ngx_group_plan_read_members(ngx_group_plan_t *plan,
@@ -86,10 +99,6 @@ ngx_int_t ngx_group_plan_first(ngx_group_plan_t *plan, ngx_group_op_t *op);
 /* sets a number in plan->page.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_group_plan_number(ngx_group_plan_t *plan,
     ngx_group_value_t *object, char *name, int64_t n);
-
-/* plan->error is that of the step, with the member that it is about */
-ngx_int_t ngx_group_plan_member_error(ngx_group_plan_t *plan,
-    ngx_group_step_t *step);
 
 
 /* ngx_group_plan_write.c: writes that must keep what the client cannot say */
