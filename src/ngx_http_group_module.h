@@ -30,6 +30,10 @@
 #define NGX_HTTP_GROUP_MODE_LOG_ONLY  1
 
 
+/* what a log line holds of somebody else's text */
+#define NGX_HTTP_GROUP_LOG_TEXT  256
+
+
 typedef struct {
     ngx_array_t                dialect_path;  /* of ngx_str_t */
     ngx_array_t                dialects;      /* of ngx_group_dialect_t * */
@@ -203,6 +207,7 @@ typedef struct {
     ngx_uint_t                 pending;       /* calls under way */
     ngx_msec_t                 started;       /* when the first one was */
     ngx_http_group_call_t     *call;          /* that carried the request */
+    void                      *spare;         /* memory kept for an undo */
     ngx_str_t                  upstream_host;
     ngx_str_t                  only;          /* attributes: wanted, */
     ngx_str_t                  without;       /* or not */
@@ -541,6 +546,9 @@ ngx_int_t ngx_http_group_render(ngx_http_request_t *r,
 
 /* the same for what has no words left: no memory */
 ngx_int_t ngx_http_group_fail(ngx_http_request_t *r);
+
+/* copies a text without what could begin another line.  Returns its end */
+u_char *ngx_http_group_log_text(u_char *p, u_char *last, ngx_str_t *text);
 
 
 /* http/ngx_http_group_special.c */

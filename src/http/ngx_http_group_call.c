@@ -120,6 +120,17 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
 
     call->request = r;
 
+    /* what a write has made must not be lost for want of memory to read it */
+
+    if (!ngx_group_str_is(&call->method, "GET")) {
+        call->answer.data = ngx_pnalloc(r->pool, NGX_HTTP_GROUP_ANSWER);
+        if (call->answer.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        call->size = NGX_HTTP_GROUP_ANSWER;
+    }
+
     ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
     if (ps == NULL) {
         return NGX_ERROR;

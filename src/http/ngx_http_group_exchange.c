@@ -12,11 +12,22 @@
 /* ms: after that a plan begins no more rounds; each call has its own limits */
 #define NGX_HTTP_GROUP_PLAN_TIME  60000
 
+/* bytes that are given back when there is no memory to undo what was begun */
+#define NGX_HTTP_GROUP_SPARE  65536
+
 
 static ngx_int_t ngx_http_group_go_on(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_begin_call(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_group_step_t *step);
 static ngx_int_t ngx_http_group_gather(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx);
+static ngx_int_t ngx_http_group_no_memory(ngx_http_group_ctx_t *ctx,
+    ngx_group_step_t *step);
+static ngx_uint_t ngx_http_group_spare(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx);
+static void ngx_http_group_undone(ngx_http_request_t *r,
+    ngx_http_group_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_group_finish(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 static ngx_int_t ngx_http_group_policy_request(ngx_http_request_t *r,
@@ -297,52 +308,36 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     ngx_uint_t              i;
     ngx_group_plan_t       *plan;
     ngx_group_step_t      **step;
-    ngx_http_group_call_t  *call;
 
     plan = ctx->plan;
 
+    if (plan->apart && ctx->spare == NULL && ctx->explain == NULL) {
+        ctx->spare = ngx_palloc(r->pool, NGX_HTTP_GROUP_SPARE);
+        if (ctx->spare == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     for ( ;; ) {
 
-        /* the undoing of what is half done is never late */
-
         plan->late = ((ngx_msec_int_t) (ngx_current_msec - ctx->started)
-                      > NGX_HTTP_GROUP_PLAN_TIME && !plan->undoing);
+                      > NGX_HTTP_GROUP_PLAN_TIME);
 
         rc = ngx_group_plan_run(plan);
+
+        if (rc == NGX_ERROR) {
+            (void) ngx_http_group_spare(r, ctx);
+            rc = ngx_group_plan_abandon(plan);
+        }
 
         if (rc != NGX_AGAIN) {
             break;
         }
 
-        /* a step that cannot be written fails, and the plan is told so */
-
         step = plan->round.elts;
 
         for (i = 0; i < plan->round.nelts; i++) {
-            rc = ngx_http_group_step_encode(r, ctx, step[i]);
-
-            if (rc == NGX_ERROR) {
-                return NGX_ERROR;
-            }
-
-            if (rc == NGX_DECLINED) {
-                step[i]->call = NULL;
-                continue;
-            }
-
-            if (ctx->explain) {
-                continue;
-            }
-
-            call = step[i]->call;
-            call->pending = &ctx->pending;
-            ctx->pending++;
-
-            if (step[i]->main) {
-                ctx->call = call;
-            }
-
-            if (ngx_http_group_call_start(r, call) != NGX_OK) {
+            if (ngx_http_group_begin_call(r, ctx, step[i]) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
@@ -367,19 +362,54 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
                       && ctx->call->status >= NGX_HTTP_BAD_REQUEST
                       && ctx->call->status < NGX_HTTP_INTERNAL_SERVER_ERROR
                       && ctx->call->status != NGX_HTTP_UNAUTHORIZED);
+    }
 
-        if (plan->undoing) {
-            ngx_http_group_count_undo(ctx, plan->orphan.len != 0);
-        }
-
-        if (plan->orphan.len) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "group \"%V\" was made upstream only in part and "
-                          "could not be removed", &plan->orphan);
-        }
+    if (plan->undoing) {
+        ngx_http_group_undone(r, ctx, rc);
     }
 
     return rc;
+}
+
+
+/* a step that cannot be written fails, and the plan is told so */
+
+static ngx_int_t
+ngx_http_group_begin_call(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_group_step_t *step)
+{
+    ngx_int_t               rc;
+    ngx_http_group_call_t  *call;
+
+    rc = ngx_http_group_step_encode(r, ctx, step);
+
+    if (rc == NGX_DECLINED) {
+        step->call = NULL;
+        return NGX_OK;
+    }
+
+    if (rc == NGX_OK && ctx->explain) {
+        return NGX_OK;
+    }
+
+    if (rc == NGX_OK) {
+        call = step->call;
+        call->pending = &ctx->pending;
+
+        if (ngx_http_group_call_start(r, call) == NGX_OK) {
+            ctx->pending++;
+
+            if (step->main) {
+                ctx->call = call;
+            }
+
+            return NGX_OK;
+        }
+    }
+
+    step->call = NULL;
+
+    return ngx_http_group_no_memory(ctx, step);
 }
 
 
@@ -394,14 +424,99 @@ ngx_http_group_gather(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     step = ctx->plan->round.elts;
 
     for (i = 0; i < ctx->plan->round.nelts; i++) {
-        if (step[i]->call
-            && ngx_http_group_step_decode(r, ctx, step[i]) != NGX_OK)
+        if (step[i]->call == NULL
+            || ngx_http_group_step_decode(r, ctx, step[i]) == NGX_OK)
         {
+            continue;
+        }
+
+        /* what was made is known by its answer only, which is still there */
+
+        if (ngx_http_group_spare(r, ctx)) {
+            ngx_memzero(&step[i]->error, sizeof(ngx_group_error_t));
+
+            if (ngx_http_group_step_decode(r, ctx, step[i]) == NGX_OK) {
+                continue;
+            }
+        }
+
+        if (ngx_http_group_no_memory(ctx, step[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* where there is something to undo, want of memory is a failure as any other */
+
+static ngx_int_t
+ngx_http_group_no_memory(ngx_http_group_ctx_t *ctx, ngx_group_step_t *step)
+{
+    if (!ctx->plan->begun) {
+        return NGX_ERROR;
+    }
+
+    ngx_group_error_set(&step->error, NGX_GROUP_INTERNAL, "memory",
+                        "there is no memory for this");
+
+    return NGX_OK;
+}
+
+
+/* gives back what was kept for an undo; whether there was something */
+
+static ngx_uint_t
+ngx_http_group_spare(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
+{
+    if (ctx->spare == NULL) {
+        return 0;
+    }
+
+    (void) ngx_pfree(r->pool, ctx->spare);
+    ctx->spare = NULL;
+
+    return 1;
+}
+
+
+/* counts it, and logs once what is left; rc: NGX_ERROR if it was given up */
+
+static void
+ngx_http_group_undone(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    u_char            *id, *left, *last;
+    ngx_group_plan_t  *plan;
+    u_char             text[2 * NGX_HTTP_GROUP_LOG_TEXT];
+
+    plan = ctx->plan;
+
+    if (rc != NGX_ERROR && plan->orphan.len == 0) {
+        ngx_http_group_count_undo(ctx, 0);
+        return;
+    }
+
+    ngx_http_group_count_undo(ctx, 1);
+
+    id = text;
+    last = text + NGX_HTTP_GROUP_LOG_TEXT;
+    left = ngx_http_group_log_text(id, last, &plan->group_id);
+
+    if (plan->op->operation == NGX_GROUP_GROUP_CREATE) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "group \"%*s\" was made upstream only in part and could "
+                      "not be removed", (size_t) (left - id), id);
+        return;
+    }
+
+    last = ngx_http_group_log_text(left, text + sizeof(text), &plan->left);
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "group \"%*s\" was changed upstream only in part and could "
+                  "not be put back%s%*s", (size_t) (left - id), id,
+                  last == left ? "" : ": ", (size_t) (last - left), left);
 }
 
 

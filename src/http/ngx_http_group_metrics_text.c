@@ -86,12 +86,12 @@ static ngx_http_group_family_t  ngx_http_group_families[] = {
       ngx_http_group_metrics_class },
 
     { "plan_undos_total", "counter",
-      "Groups that were made in part and were to be taken back.",
+      "Groups that were made or changed in part and were to be put back.",
       NGX_HTTP_GROUP_ROW_PAIR, ngx_http_group_metrics_counters,
       NGX_HTTP_GROUP_PAIR_UNDOS, 1, NULL, NULL },
 
     { "plan_undo_failures_total", "counter",
-      "Groups that were made in part and were left behind.",
+      "Groups that were made or changed in part and were left so.",
       NGX_HTTP_GROUP_ROW_PAIR, ngx_http_group_metrics_counters,
       NGX_HTTP_GROUP_PAIR_UNDO_FAILURES, 1, NULL, NULL },
 

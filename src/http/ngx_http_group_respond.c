@@ -2,14 +2,8 @@
 #include "ngx_http_group_module.h"
 
 
-/* what a log line holds of somebody else's text */
-#define NGX_HTTP_GROUP_LOG_TEXT  256
-
-
 static void ngx_http_group_log_error(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_uint_t status);
-static u_char *ngx_http_group_log_text(u_char *p, u_char *last,
-    ngx_str_t *text);
 static ngx_int_t ngx_http_group_respond_headers(ngx_http_request_t *r,
     ngx_http_group_ctx_t *ctx, ngx_group_answer_t *answer);
 static ngx_int_t ngx_http_group_respond_lost(ngx_http_request_t *r,
@@ -274,7 +268,7 @@ ngx_http_group_log_error(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
 /* somebody else's text must not begin a line of our log */
 
-static u_char *
+u_char *
 ngx_http_group_log_text(u_char *p, u_char *last, ngx_str_t *text)
 {
     size_t  i;

@@ -231,9 +231,10 @@ ngx_group_plan_choose(ngx_group_plan_t *plan)
         plan->apart = 1;
         plan->serial = 1;
 
-        if (plan->next != ngx_group_plan_keep) {
-            plan->next = ngx_group_plan_replace_apart;
-        }
+        /* what is read before can be put back */
+
+        plan->next = ops[NGX_GROUP_GROUP_GET] ? ngx_group_plan_keep
+                                              : ngx_group_plan_replace_apart;
     }
 
     return NGX_OK;
@@ -271,6 +272,8 @@ ngx_group_plan_choose_modify(ngx_group_plan_t *plan)
 
     plan->next = ngx_group_plan_modify;
     plan->serial = 1;
+    plan->apart = !ngx_group_plan_takes(ops[NGX_GROUP_GROUP_REPLACE],
+                                        "members");
 
     return NGX_OK;
 }

@@ -56,22 +56,32 @@ struct ngx_group_plan_s {
 
     ngx_group_value_t      *result;    /* canonical answer */
     ngx_group_error_t       error;
-    ngx_str_t               orphan;    /* id of what could not be undone */
+    ngx_str_t               orphan;    /* id of what could not be undone, */
+    ngx_str_t               left;      /* and what is left of it, if it is not
+                                          the group as a whole */
 
     /* of the plan itself */
     ngx_group_plan_pt       next;
     ngx_group_plan_pt       after;     /* the members are known: go on here */
     ngx_str_t               group_id;
     ngx_group_value_t      *members;   /* read so far, or wanted */
-    ngx_group_value_t      *item;      /* the next to add or to remove */
+    ngx_group_value_t      *item;      /* of a list, that is completed */
     ngx_group_value_t      *page;      /* query of the page that is read */
-    ngx_group_value_t      *adds;      /* members still to be added, */
-    ngx_group_value_t      *removes;   /* and removed */
+    ngx_group_value_t      *before;    /* the group as it was, or NULL */
+    ngx_group_value_t      *adds;      /* members to be added in calls of their
+                                          own, in all; */
+    ngx_group_value_t      *add;       /* the next one, or NULL */
+    ngx_group_value_t      *removes;   /* and to be removed */
+    ngx_group_value_t      *remove;
     ngx_group_value_t      *items;     /* groups of a list, read so far */
+    ngx_group_error_t       cause;     /* why it is undone */
     ngx_uint_t              tries;
     unsigned                late:1;    /* set by the caller: no more calls */
     unsigned                changed:1; /* set by the caller: "doc" is not what
                                           the client wrote */
+    unsigned                begun:1;   /* there may be something to undo */
+    unsigned                put:1;     /* the fields were written, too */
+    unsigned                closing:1; /* all is written: only reads follow */
     unsigned                undoing:1;
     unsigned                serial:1;  /* it changes what it has read: no other
                                           such plan of the group meanwhile */
@@ -92,6 +102,13 @@ ngx_int_t ngx_group_plan_create(ngx_group_plan_t *plan);
  * plan->error is; NGX_ERROR (no memory).
  */
 ngx_int_t ngx_group_plan_run(ngx_group_plan_t *plan);
+
+/*
+ * There was no memory, for the plan or for its caller, and no call is under
+ * way: goes on with undoing what is half done.  As ngx_group_plan_run();
+ * NGX_ERROR: there is nothing to undo, or that is what there is no memory for.
+ */
+ngx_int_t ngx_group_plan_abandon(ngx_group_plan_t *plan);
 
 /* whether an answer of the upstream's to "op" tells that canonical field */
 ngx_uint_t ngx_group_plan_tells(ngx_group_op_t *op, char *name);

@@ -11,14 +11,14 @@
 
 
 static ngx_int_t ngx_group_plan_created(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_add(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_added(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_undo(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_undone(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_replace(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_replaced(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_remove(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_removed(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_written(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_move_one(ngx_group_plan_t *plan,
+    ngx_uint_t operation, ngx_group_value_t *member);
+static ngx_int_t ngx_group_plan_moved(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_member_error(ngx_group_plan_t *plan,
+    ngx_group_step_t *step);
 
 
 /* create, then add each */
@@ -26,6 +26,12 @@ static ngx_int_t ngx_group_plan_removed(ngx_group_plan_t *plan);
 ngx_int_t
 ngx_group_plan_create_apart(ngx_group_plan_t *plan)
 {
+    plan->adds = ngx_group_plan_get(plan->doc, "members");
+
+    if (ngx_group_plan_room(plan, 1 + plan->adds->n) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     return ngx_group_plan_call(plan, NGX_GROUP_GROUP_CREATE, plan->doc, NULL,
                                1, ngx_group_plan_created);
 }
@@ -34,8 +40,7 @@ ngx_group_plan_create_apart(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_created(ngx_group_plan_t *plan)
 {
-    ngx_group_step_t   *step;
-    ngx_group_value_t  *members;
+    ngx_group_step_t  *step;
 
     step = ngx_group_plan_answered(plan);
 
@@ -52,36 +57,166 @@ ngx_group_plan_created(ngx_group_plan_t *plan)
         return NGX_DECLINED;
     }
 
-    members = ngx_group_plan_get(plan->doc, "members");
-    plan->item = members->u.items.first;
+    plan->begun = 1;
+    plan->add = plan->adds->u.items.first;
+    plan->after = ngx_group_plan_complete;
 
-    return ngx_group_plan_add(plan);
+    return ngx_group_plan_move(plan);
+}
+
+
+/* read, write, add and remove the difference */
+
+ngx_int_t
+ngx_group_plan_replace_apart(ngx_group_plan_t *plan)
+{
+    return ngx_group_plan_read_members(plan, ngx_group_plan_replace);
+}
+
+
+static ngx_int_t
+ngx_group_plan_replace(ngx_group_plan_t *plan)
+{
+    ngx_str_t          *id;
+    ngx_group_value_t  *wanted, *v, *member, *copy;
+
+    plan->adds = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+    plan->removes = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+
+    if (plan->adds == NULL || plan->removes == NULL) {
+        return NGX_ERROR;
+    }
+
+    wanted = ngx_group_plan_get(plan->doc, "members");
+
+    for (v = wanted->u.items.first; v; v = v->next) {
+        id = ngx_group_plan_text(v, "id");
+
+        if (ngx_group_plan_has(plan->members, id)
+            || ngx_group_plan_has(plan->adds, id))
+        {
+            continue;
+        }
+
+        copy = ngx_group_value_copy(plan->pool, v);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_group_value_push(plan->adds, copy);
+    }
+
+    for (v = plan->members->u.items.first; v; v = v->next) {
+        member = ngx_group_plan_get(v, "member");
+
+        if (member == NULL
+            || ngx_group_plan_has(wanted, ngx_group_plan_text(member, "id")))
+        {
+            continue;
+        }
+
+        copy = ngx_group_value_copy(plan->pool, member);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_str_null(&copy->key);
+        ngx_group_value_push(plan->removes, copy);
+    }
+
+    return ngx_group_plan_write(plan, plan->doc, ngx_group_plan_replaced);
+}
+
+
+static ngx_int_t
+ngx_group_plan_replaced(ngx_group_plan_t *plan)
+{
+    plan->members = NULL;
+
+    return ngx_group_plan_complete(plan);
+}
+
+
+ngx_int_t
+ngx_group_plan_write(ngx_group_plan_t *plan, ngx_group_value_t *group,
+    ngx_group_plan_pt after)
+{
+    ngx_uint_t  n;
+
+    n = plan->adds->n + plan->removes->n;
+
+    plan->add = plan->adds->u.items.first;
+    plan->remove = plan->removes->u.items.first;
+    plan->after = after;
+
+    if (ngx_group_plan_room(plan, n + (group != NULL)) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* a change of one call is made as a whole, or not at all */
+
+    plan->begun = (n != 0);
+
+    if (group == NULL) {
+        return ngx_group_plan_move(plan);
+    }
+
+    plan->put = 1;
+
+    return ngx_group_plan_put(plan, group, 1, ngx_group_plan_written);
+}
+
+
+static ngx_int_t
+ngx_group_plan_written(ngx_group_plan_t *plan)
+{
+    ngx_group_step_t  *step;
+
+    step = ngx_group_plan_answered(plan);
+
+    if (step == NULL) {
+
+        switch (plan->error.outcome) {
+
+        case NGX_GROUP_INTERNAL:
+        case NGX_GROUP_BAD_GATEWAY:
+        case NGX_GROUP_TIMEOUT:
+            /* it may have been written all the same */
+            return plan->begun ? ngx_group_plan_undo(plan) : NGX_DECLINED;
+
+        default:
+            return NGX_DECLINED;
+        }
+    }
+
+    if (plan->op->operation == NGX_GROUP_GROUP_REPLACE) {
+        plan->result = step->answer;
+
+    } else {
+        ngx_group_plan_merge(step->answer, plan->result);
+    }
+
+    return ngx_group_plan_move(plan);
 }
 
 
 /* some at a time */
 
-static ngx_int_t
-ngx_group_plan_add(ngx_group_plan_t *plan)
+ngx_int_t
+ngx_group_plan_move(ngx_group_plan_t *plan)
 {
-    ngx_int_t           rc;
-    ngx_group_value_t  *item, *known;
+    ngx_int_t            rc;
+    ngx_uint_t           operation;
+    ngx_group_value_t  **list, *v;
 
     ngx_group_plan_round(plan);
 
-    known = plan->members;
+    list = plan->add ? &plan->add : &plan->remove;
+    operation = plan->add ? NGX_GROUP_MEMBER_ADD : NGX_GROUP_MEMBER_REMOVE;
 
-    for (item = plan->item;
-         item && plan->round.nelts < plan->concurrency;
-         item = item->next)
-    {
-        if (ngx_group_plan_has(known, ngx_group_plan_text(item, "id"))) {
-            continue;
-        }
+    for (v = *list; v && plan->round.nelts < plan->concurrency; v = v->next) {
 
-        rc = ngx_group_plan_step(plan, NGX_GROUP_MEMBER_ADD,
-                                 ngx_group_plan_membership(plan, item), NULL,
-                                 0);
+        rc = ngx_group_plan_move_one(plan, operation, v);
 
         if (rc == NGX_DECLINED) {
             return ngx_group_plan_undo(plan);
@@ -92,24 +227,54 @@ ngx_group_plan_add(ngx_group_plan_t *plan)
         }
     }
 
-    plan->item = item;
+    /* none of them was tried before all are in the round */
 
-    if (plan->round.nelts) {
-        plan->next = ngx_group_plan_added;
-        return NGX_AGAIN;
+    *list = v;
+
+    if (plan->round.nelts == 0) {
+
+        /* what is only read from now on is not refused */
+
+        plan->closing = 1;
+
+        return plan->after(plan);
     }
 
-    if (plan->op->operation == NGX_GROUP_GROUP_REPLACE) {
-        plan->item = known ? known->u.items.first : NULL;
-        return ngx_group_plan_remove(plan);
-    }
+    plan->next = ngx_group_plan_moved;
 
-    return ngx_group_plan_complete(plan);
+    return NGX_AGAIN;
 }
 
 
 static ngx_int_t
-ngx_group_plan_added(ngx_group_plan_t *plan)
+ngx_group_plan_move_one(ngx_group_plan_t *plan, ngx_uint_t operation,
+    ngx_group_value_t *member)
+{
+    ngx_str_t          *id;
+    ngx_group_value_t  *doc, *membership;
+
+    doc = ngx_group_plan_membership(plan, member);
+    if (doc == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (operation == NGX_GROUP_MEMBER_REMOVE) {
+
+        membership = ngx_group_plan_has(plan->members,
+                                        ngx_group_plan_text(member, "id"));
+        id = ngx_group_plan_text(membership, "id");
+
+        if (id->len && ngx_group_plan_set(plan, doc, "id", id) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_group_plan_step(plan, operation, doc, NULL, 0);
+}
+
+
+static ngx_int_t
+ngx_group_plan_moved(ngx_group_plan_t *plan)
 {
     ngx_uint_t          i;
     ngx_group_step_t  **step;
@@ -118,7 +283,17 @@ ngx_group_plan_added(ngx_group_plan_t *plan)
 
     for (i = 0; i < plan->round.nelts; i++) {
 
-        if (step[i]->error.outcome == NGX_GROUP_DONE) {
+        /* somebody else's removal is as good */
+
+        if (step[i]->error.outcome == NGX_GROUP_DONE
+            || (step[i]->error.outcome == NGX_GROUP_NOT_FOUND
+                && step[i]->op->operation == NGX_GROUP_MEMBER_REMOVE))
+        {
+            continue;
+        }
+
+        if (plan->undoing) {
+            ngx_group_plan_leave(plan, step[i]);
             continue;
         }
 
@@ -129,13 +304,13 @@ ngx_group_plan_added(ngx_group_plan_t *plan)
         return ngx_group_plan_undo(plan);
     }
 
-    return ngx_group_plan_add(plan);
+    return ngx_group_plan_move(plan);
 }
 
 
 /* the error of the call, with the member that it is about */
 
-ngx_int_t
+static ngx_int_t
 ngx_group_plan_member_error(ngx_group_plan_t *plan, ngx_group_step_t *step)
 {
     u_char     *p;
@@ -160,182 +335,4 @@ ngx_group_plan_member_error(ngx_group_plan_t *plan, ngx_group_step_t *step)
     plan->error.upstream = 1;
 
     return NGX_OK;
-}
-
-
-/* a group that was made only in part is made undone */
-
-static ngx_int_t
-ngx_group_plan_undo(ngx_group_plan_t *plan)
-{
-    ngx_int_t  rc;
-
-    if (plan->op->operation != NGX_GROUP_GROUP_CREATE) {
-        return NGX_DECLINED;
-    }
-
-    /* the undoing is not counted: it must be done */
-
-    plan->calls = 0;
-    plan->late = 0;
-    plan->undoing = 1;
-
-    rc = ngx_group_plan_call(plan, NGX_GROUP_GROUP_DELETE,
-                             ngx_group_plan_address(plan), NULL, 0,
-                             ngx_group_plan_undone);
-
-    return (rc == NGX_DECLINED) ? NGX_ERROR : rc;
-}
-
-
-static ngx_int_t
-ngx_group_plan_undone(ngx_group_plan_t *plan)
-{
-    u_char            *p;
-    ngx_str_t         *why;
-    ngx_group_step_t  *step;
-
-    step = ngx_group_plan_last(plan);
-
-    if (step->error.outcome == NGX_GROUP_DONE
-        || step->error.outcome == NGX_GROUP_NOT_FOUND)
-    {
-        return NGX_DECLINED;
-    }
-
-    plan->orphan = plan->group_id;
-    why = &plan->error.detail;
-
-    p = ngx_pnalloc(plan->pool, sizeof("; the group \"\" was made upstream "
-                                       "and could not be removed")
-                                + why->len + plan->orphan.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    plan->error.detail.len = ngx_sprintf(p, "%V; the group \"%V\" was made "
-                                         "upstream and could not be removed",
-                                         why, &plan->orphan)
-                             - p;
-    plan->error.detail.data = p;
-
-    return NGX_DECLINED;
-}
-
-
-/* read, write, add and remove the difference */
-
-ngx_int_t
-ngx_group_plan_replace_apart(ngx_group_plan_t *plan)
-{
-    return ngx_group_plan_read_members(plan, ngx_group_plan_replace);
-}
-
-
-static ngx_int_t
-ngx_group_plan_replace(ngx_group_plan_t *plan)
-{
-    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_REPLACE, plan->doc, NULL,
-                               1, ngx_group_plan_replaced);
-}
-
-
-static ngx_int_t
-ngx_group_plan_replaced(ngx_group_plan_t *plan)
-{
-    ngx_group_step_t   *step;
-    ngx_group_value_t  *wanted;
-
-    step = ngx_group_plan_answered(plan);
-
-    if (step == NULL) {
-        return NGX_DECLINED;
-    }
-
-    plan->result = step->answer;
-
-    wanted = ngx_group_plan_get(plan->doc, "members");
-    plan->item = wanted->u.items.first;
-
-    return ngx_group_plan_add(plan);
-}
-
-
-static ngx_int_t
-ngx_group_plan_remove(ngx_group_plan_t *plan)
-{
-    ngx_int_t           rc;
-    ngx_group_value_t  *item, *wanted, *member, *doc, *id;
-
-    ngx_group_plan_round(plan);
-
-    wanted = ngx_group_plan_get(plan->doc, "members");
-
-    for (item = plan->item;
-         item && plan->round.nelts < plan->concurrency;
-         item = item->next)
-    {
-        member = ngx_group_plan_get(item, "member");
-
-        if (ngx_group_plan_has(wanted, ngx_group_plan_text(member, "id"))) {
-            continue;
-        }
-
-        doc = ngx_group_plan_membership(plan, member);
-        if (doc == NULL) {
-            return NGX_ERROR;
-        }
-
-        id = ngx_group_plan_get(item, "id");
-
-        if (id && ngx_group_plan_set(plan, doc, "id", &id->u.text) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        rc = ngx_group_plan_step(plan, NGX_GROUP_MEMBER_REMOVE, doc, NULL, 0);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    plan->item = item;
-
-    if (plan->round.nelts) {
-        plan->next = ngx_group_plan_removed;
-        return NGX_AGAIN;
-    }
-
-    plan->members = NULL;
-
-    return ngx_group_plan_complete(plan);
-}
-
-
-static ngx_int_t
-ngx_group_plan_removed(ngx_group_plan_t *plan)
-{
-    ngx_uint_t          i;
-    ngx_group_step_t  **step;
-
-    step = plan->round.elts;
-
-    for (i = 0; i < plan->round.nelts; i++) {
-
-        /* somebody else's removal is as good */
-
-        if (step[i]->error.outcome == NGX_GROUP_DONE
-            || step[i]->error.outcome == NGX_GROUP_NOT_FOUND)
-        {
-            continue;
-        }
-
-        if (ngx_group_plan_member_error(plan, step[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        return NGX_DECLINED;
-    }
-
-    return ngx_group_plan_remove(plan);
 }

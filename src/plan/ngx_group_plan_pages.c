@@ -87,6 +87,11 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
 
     if (step == NULL) {
 
+        if (plan->undoing) {
+            plan->members = NULL;
+            return plan->after(plan);
+        }
+
         /* somebody deleted the group since it was listed */
 
         if (plan->op->operation == NGX_GROUP_GROUP_LIST

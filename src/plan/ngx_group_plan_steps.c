@@ -27,16 +27,13 @@ ngx_group_plan_step(ngx_group_plan_t *plan, ngx_uint_t operation,
         return NGX_ERROR;
     }
 
-    if (plan->late) {
+    if (plan->late && !plan->undoing && !plan->closing) {
         ngx_group_error_set(&plan->error, NGX_GROUP_TIMEOUT, "deadline",
                             "all the upstream calls take too long");
         return NGX_DECLINED;
     }
 
-    if (plan->calls == plan->max_calls) {
-        ngx_group_error_set(&plan->error, NGX_GROUP_NOT_SUPPORTED, "calls",
-                            "this takes more upstream calls than "
-                            "group_plan_max_calls allows");
+    if (ngx_group_plan_room(plan, 1) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -57,6 +54,24 @@ ngx_group_plan_step(ngx_group_plan_t *plan, ngx_uint_t operation,
     plan->calls++;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_group_plan_room(ngx_group_plan_t *plan, ngx_uint_t calls)
+{
+    if (plan->undoing || plan->closing
+        || (plan->calls <= plan->max_calls
+            && calls <= plan->max_calls - plan->calls))
+    {
+        return NGX_OK;
+    }
+
+    ngx_group_error_set(&plan->error, NGX_GROUP_NOT_SUPPORTED, "calls",
+                        "this takes more upstream calls than "
+                        "group_plan_max_calls allows");
+
+    return NGX_DECLINED;
 }
 
 

@@ -48,6 +48,12 @@ ngx_int_t ngx_group_plan_put(ngx_group_plan_t *plan, ngx_group_value_t *group,
 ngx_int_t ngx_group_plan_refuse(ngx_group_plan_t *plan, char *what,
     ngx_str_t *name);
 
+/*
+ * Whether there is room for so many calls more: what can be known before is
+ * not begun.  NGX_OK; NGX_DECLINED with plan->error.
+ */
+ngx_int_t ngx_group_plan_room(ngx_group_plan_t *plan, ngx_uint_t calls);
+
 /* {group_id, owner} and, when there is one, {member} */
 ngx_group_value_t *ngx_group_plan_membership(ngx_group_plan_t *plan,
     ngx_group_value_t *member);
@@ -74,17 +80,34 @@ ngx_int_t ngx_group_plan_name(ngx_group_plan_t *plan,
 ngx_int_t ngx_group_plan_create_apart(ngx_group_plan_t *plan);
 ngx_int_t ngx_group_plan_replace_apart(ngx_group_plan_t *plan);
 
-/* plan->error is that of the step, with the member that it is about */
-ngx_int_t ngx_group_plan_member_error(ngx_group_plan_t *plan,
-    ngx_group_step_t *step);
+/*
+ * Writes the group, if there is one to be written, adds plan->adds, removes
+ * plan->removes, and goes on with "after".
+ */
+ngx_int_t ngx_group_plan_write(ngx_group_plan_t *plan,
+    ngx_group_value_t *group, ngx_group_plan_pt after);
+
+/* the second half of it, from plan->add and plan->remove on */
+ngx_int_t ngx_group_plan_move(ngx_group_plan_t *plan);
+
+
+/* ngx_group_plan_undo.c */
+
+/* puts back what is half done, and ends with what is plan->error by now */
+ngx_int_t ngx_group_plan_undo(ngx_group_plan_t *plan);
+
+/* that member could not be put back */
+void ngx_group_plan_leave(ngx_group_plan_t *plan, ngx_group_step_t *step);
 
 
 /* ngx_group_plan_pages.c: lists that are read page by page */
 
-/* reads all members into plan->members, page by page, then plan->after */
+/*
+ * Reads all members into plan->members, then plan->after.  When a plan is
+ * undone and they cannot be read, plan->members is NULL.
+ */
 ngx_int_t ngx_group_plan_read_members(ngx_group_plan_t *plan,
     ngx_group_plan_pt after);
-
 
 /*
  * The query of the next page of "op" into plan->page.  NGX_OK; NGX_DECLINED:

@@ -24,12 +24,10 @@ static ngx_int_t ngx_group_plan_modify_written(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_verified(ngx_group_plan_t *plan);
 static ngx_uint_t ngx_group_plan_alike(ngx_group_value_t *wanted,
     ngx_group_value_t *found);
-static ngx_int_t ngx_group_plan_modify_members(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_modify_known(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_modify_next(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_modify_done(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_modify_step(ngx_group_plan_t *plan,
-    ngx_uint_t operation, ngx_group_value_t *member);
+static ngx_int_t ngx_group_plan_modify_apart(ngx_group_plan_t *plan,
+    ngx_group_value_t *members);
+static ngx_int_t ngx_group_plan_modified(ngx_group_plan_t *plan);
 
 
 ngx_uint_t
@@ -113,6 +111,13 @@ ngx_group_plan_kept(ngx_group_plan_t *plan)
         return NGX_DECLINED;
     }
 
+    if (plan->apart) {
+        plan->before = ngx_group_value_copy(plan->pool, step->answer);
+        if (plan->before == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     for (v = step->answer->u.items.first; v; v = next) {
         next = v->next;
 
@@ -163,10 +168,9 @@ ngx_group_plan_modify(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_modify_read(ngx_group_plan_t *plan)
 {
-    ngx_str_t           key;
     ngx_group_op_t    **ops;
     ngx_group_step_t   *step;
-    ngx_group_value_t  *change, *scalars, *group, *v;
+    ngx_group_value_t  *change, *members, *group;
 
     step = ngx_group_plan_answered(plan);
 
@@ -201,29 +205,23 @@ ngx_group_plan_modify_read(ngx_group_plan_t *plan)
                                   ngx_group_plan_modify_written);
     }
 
-    if (!ngx_group_patch_sets(change)) {
-        return ngx_group_plan_modify_members(plan);
+    plan->before = group;
+
+    members = ngx_group_plan_get(change, "members");
+
+    if (members && members->type == NGX_GROUP_ARRAY && members->n) {
+
+        /* so that who is there is not added, nor who is not removed */
+
+        return ngx_group_plan_read_members(plan, ngx_group_plan_modify_known);
     }
 
-    /* the members are not a part of what is written */
-
-    scalars = ngx_group_value_copy(plan->pool, change);
-    if (scalars == NULL) {
+    members = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+    if (members == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_str_set(&key, "members");
-    ngx_group_value_unset(scalars, &key);
-
-    v = ngx_group_value_copy(plan->pool, group);
-
-    if (v == NULL
-        || ngx_group_patch_apply(plan->pool, scalars, v) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_group_plan_put(plan, v, 1, ngx_group_plan_modify_written);
+    return ngx_group_plan_modify_apart(plan, members);
 }
 
 
@@ -274,13 +272,9 @@ ngx_group_plan_modify_written(ngx_group_plan_t *plan)
         return NGX_DECLINED;
     }
 
-    if (ngx_group_plan_takes(step->op, "members")) {
-        return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
-                                   ngx_group_plan_address(plan), NULL, 0,
-                                   ngx_group_plan_modify_verified);
-    }
-
-    return ngx_group_plan_modify_members(plan);
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
+                               ngx_group_plan_address(plan), NULL, 0,
+                               ngx_group_plan_modify_verified);
 }
 
 
@@ -383,29 +377,9 @@ ngx_group_plan_alike(ngx_group_value_t *wanted, ngx_group_value_t *found)
 
 
 static ngx_int_t
-ngx_group_plan_modify_members(ngx_group_plan_t *plan)
-{
-    ngx_group_value_t  *members;
-
-    members = ngx_group_plan_get(ngx_group_plan_get(plan->doc, "change"),
-                                 "members");
-
-    if (members == NULL || members->type != NGX_GROUP_ARRAY
-        || members->n == 0)
-    {
-        return NGX_OK;
-    }
-
-    /* so that who is there is not added, nor who is not removed */
-
-    return ngx_group_plan_read_members(plan, ngx_group_plan_modify_known);
-}
-
-
-static ngx_int_t
 ngx_group_plan_modify_known(ngx_group_plan_t *plan)
 {
-    ngx_group_value_t  *members, *v, *member, *change;
+    ngx_group_value_t  *members, *v, *member;
 
     members = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
     if (members == NULL) {
@@ -428,104 +402,52 @@ ngx_group_plan_modify_known(ngx_group_plan_t *plan)
         ngx_group_value_push(members, member);
     }
 
+    return ngx_group_plan_modify_apart(plan, members);
+}
+
+
+/* "members" are those of the group, if any is to be added or removed */
+
+static ngx_int_t
+ngx_group_plan_modify_apart(ngx_group_plan_t *plan,
+    ngx_group_value_t *members)
+{
+    ngx_str_t           key;
+    ngx_group_value_t  *change, *scalars, *group;
+
     change = ngx_group_plan_get(plan->doc, "change");
 
-    if (ngx_group_patch_members(plan->pool, change, members, &plan->adds,
-                                &plan->removes)
-        != NGX_OK)
+    /* the members are not a part of what is written */
+
+    scalars = change ? ngx_group_value_copy(plan->pool, change)
+                     : ngx_group_value_create(plan->pool, NGX_GROUP_OBJECT);
+    group = ngx_group_value_copy(plan->pool, plan->before);
+
+    if (scalars == NULL || group == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&key, "members");
+    ngx_group_value_unset(scalars, &key);
+
+    if (ngx_group_patch_apply(plan->pool, scalars, group) != NGX_OK
+        || ngx_group_patch_members(plan->pool, change, members, &plan->adds,
+                                   &plan->removes)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    plan->adds = plan->adds->u.items.first;
-    plan->removes = plan->removes->u.items.first;
+    plan->result = group;
 
-    return ngx_group_plan_modify_next(plan);
+    return ngx_group_plan_write(plan,
+                                ngx_group_patch_sets(change) ? group : NULL,
+                                ngx_group_plan_modified);
 }
 
 
 static ngx_int_t
-ngx_group_plan_modify_next(ngx_group_plan_t *plan)
+ngx_group_plan_modified(ngx_group_plan_t *plan)
 {
-    ngx_int_t            rc;
-    ngx_group_value_t  **list;
-    ngx_uint_t           operation;
-
-    ngx_group_plan_round(plan);
-
-    list = plan->adds ? &plan->adds : &plan->removes;
-    operation = plan->adds ? NGX_GROUP_MEMBER_ADD : NGX_GROUP_MEMBER_REMOVE;
-
-    for ( /* void */ ;
-          *list && plan->round.nelts < plan->concurrency;
-          *list = (*list)->next)
-    {
-        rc = ngx_group_plan_modify_step(plan, operation, *list);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    if (plan->round.nelts == 0) {
-        return NGX_OK;
-    }
-
-    plan->next = ngx_group_plan_modify_done;
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_group_plan_modify_step(ngx_group_plan_t *plan, ngx_uint_t operation,
-    ngx_group_value_t *member)
-{
-    ngx_str_t          *id;
-    ngx_group_value_t  *doc, *membership;
-
-    doc = ngx_group_plan_membership(plan, member);
-    if (doc == NULL) {
-        return NGX_ERROR;
-    }
-
-    membership = ngx_group_plan_has(plan->members,
-                                    ngx_group_plan_text(member, "id"));
-    id = ngx_group_plan_text(membership, "id");
-
-    if (operation == NGX_GROUP_MEMBER_REMOVE && id->len
-        && ngx_group_plan_set(plan, doc, "id", id) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_group_plan_step(plan, operation, doc, NULL, 0);
-}
-
-
-static ngx_int_t
-ngx_group_plan_modify_done(ngx_group_plan_t *plan)
-{
-    ngx_uint_t          i;
-    ngx_group_step_t  **step;
-
-    step = plan->round.elts;
-
-    for (i = 0; i < plan->round.nelts; i++) {
-
-        if (step[i]->error.outcome == NGX_GROUP_DONE
-            || (step[i]->error.outcome == NGX_GROUP_NOT_FOUND
-                && step[i]->op->operation == NGX_GROUP_MEMBER_REMOVE))
-        {
-            continue;
-        }
-
-        if (ngx_group_plan_member_error(plan, step[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        return NGX_DECLINED;
-    }
-
-    return ngx_group_plan_modify_next(plan);
+    return NGX_OK;
 }
