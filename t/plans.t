@@ -52,15 +52,42 @@ $servers .= gateway_server($t, name => 'one', client => 'vinyldns',
     upstream => 'portsip', url => $emulator{portsip}->url,
     more => 'group_plan_concurrency 1;');
 
+# a client that is shown what it has changed, and hooks that look at it
+my $shown = $t->read_file($t->root . '/lua/dialects/scim.lua');
+$shown =~ s/dialect "scim"/dialect "shown"/;
+$shown =~ s/status = 204, accept = \{ 200 \}/status = 200/;
+$t->write_file('shown.lua', $shown);
+$t->write_file('look.lua', <<'END');
+local policy = {}
+function policy.response(ctx)
+  local ids = {}
+  for i, member in ipairs(ctx.group.members or {}) do ids[i] = member.id end
+  table.sort(ids)
+  ctx:log("error", ctx.group.name .. ": " .. table.concat(ids, " "))
+end
+return policy
+END
+
+for my $upstream (keys %emulator) {
+    $servers .= gateway_server($t, name => "$_.$upstream", client => $_,
+        upstream => $upstream, url => $emulator{$upstream}->url,
+        more => 'group_policy %%DIR%%/look.lua; group_default owner alice;
+            group_default email o@example.com; ' . ($upstream eq 'vinyldns'
+                ? "group_default members $OK; group_default admins $OK;"
+                : '')) for 'scim', 'shown';
+}
+
 $servers .= 'server { listen ' . $t->listen . '; server_name metrics;
     location / { group_metrics; } }';
 
-$t->nginx(servers => $servers);
+$t->nginx(servers => $servers, http => 'group_dialect_path %%DIR%% '
+    . $t->root . '/lua/dialects;');
 
 sub call {
     my ($client, $upstream, %request) = @_;
     my $host = $emulator{$upstream // ''} ? "$client.$upstream" : $upstream;
-    return $t->request(sign_in($client), %request,
+    my $who = $client eq 'shown' ? 'scim' : $client;
+    return $t->request(sign_in($who), %request,
         headers => [Host => $host, @{$request{headers} // []}]);
 }
 
@@ -304,6 +331,67 @@ subtest 'a group that goes while groups are listed is not listed' => sub {
     ok(!$members{$gone}, 'and that one is not');
     is_deeply([map { [map { $_->{id} } @{$members{$_} // []}] } @stay],
         [[101], [101]], 'with their members');
+};
+
+subtest 'what was changed is what is told' => sub {
+    for my $upstream (sort keys %emulator) {
+        my ($user) = $upstream eq 'vinyldns'
+            ? grep { $_ ne $OK && /^[0-9a-f]{8}-/ }
+                map { $_->{id} } @{$emulator{vinyldns}->seed->{users}}
+            : $upstream eq 'signalwire'
+            ? '3fa85f64-5717-4562-b3fc-2c963f66afa6'
+            : $upstream eq 'portsip' ? 101 : 1;
+        my $first = $upstream =~ /vinyldns|signalwire/ ? $OK : $user + 1;
+
+        for my $client ('scim', 'shown') {
+            my @type = (headers => ['Content-Type' => 'application/scim+json']);
+            my $r = call($client, $upstream, @type,
+                method => 'POST', uri => '/scim/v2/Groups', body =>
+                    '{"schemas":[],"displayName":"old-' . $client
+                    . qq(","members":[{"value":"$first"}]}));
+            is($r->status, 201, "$client, $upstream: made")
+                or diag($r->raw);
+            my $uri = '/scim/v2/Groups/' . path_segment($r->json->{id});
+            my %change = (@type, method => 'PATCH',
+                uri => $uri, body => '{"schemas":["urn:ietf:params:scim:api:'
+                    . 'messages:2.0:PatchOp"],"Operations":['
+                    . qq({"op":"replace","value":{"displayName":"new-$client"}},)
+                    . qq({"op":"add","path":"members","value":)
+                    . qq([{"value":"$user"}]}]}));
+
+            $emulator{$upstream}->clear;
+            $t->mark;
+            $r = call($client, $upstream, %change);
+            is($r->status, $client eq 'scim' ? 204 : 200, 'changed')
+                or diag($r->raw);
+            my @ids = sort $first, $user;
+            $t->like_log(qr/new-$client: $ids[0] $ids[1]/,
+                'a hook sees what is there now');
+            note(join "\n", calls($upstream));
+            next if $client eq 'scim';
+
+            is($r->json->{displayName}, 'new-shown', 'the client, too');
+            is_deeply([sort map { $_->{value} } @{$r->json->{members}}],
+                \@ids, 'and who is a member');
+
+            # a replacement that does not speak of members
+            if ($upstream =~ /signalwire|portsip/) {
+                $r = call($client, $upstream, @type, method => 'PUT',
+                    uri => $uri, body => '{"displayName":"put-shown"}');
+                is($r->json->{displayName}, 'put-shown', 'renamed');
+                is_deeply([sort map { $_->{value} } @{$r->json->{members}}],
+                    \@ids, 'and its members are read');
+            }
+
+            # a change of the name alone, whoever the members are
+            $change{body} =~ s/,\{"op":"add".*?\]\}\]\}/]}/;
+            $change{body} =~ s/new-shown/newer/;
+            $r = call($client, $upstream, %change);
+            is($r->json->{displayName}, 'newer', 'another name');
+            is_deeply([sort map { $_->{value} } @{$r->json->{members}}],
+                \@ids, 'and the same members');
+        }
+    }
 };
 
 subtest 'an answer that has to be read' => sub {

@@ -133,6 +133,18 @@ ngx_group_plan_complete(ngx_group_plan_t *plan)
 }
 
 
+ngx_int_t
+ngx_group_plan_reread(ngx_group_plan_t *plan)
+{
+    plan->members = NULL;
+    plan->removes = NULL;
+
+    return ngx_group_plan_call(plan, NGX_GROUP_GROUP_GET,
+                               ngx_group_plan_address(plan), NULL, 0,
+                               ngx_group_plan_read_done);
+}
+
+
 /* what was read is what is there, and goes before what the request said */
 
 static ngx_int_t
@@ -155,13 +167,8 @@ ngx_group_plan_read_done(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_count(ngx_group_plan_t *plan)
 {
-    ngx_str_t  key;
-
     if (plan->members) {
-        ngx_str_set(&key, "members");
-        ngx_group_value_set(plan->result, &key, plan->members);
-        plan->members = NULL;
-        return NGX_OK;
+        return ngx_group_plan_people(plan, plan->result);
     }
 
     if (plan->upstream->ops[NGX_GROUP_MEMBER_LIST]
@@ -282,13 +289,12 @@ ngx_group_plan_delete(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_delete_read(ngx_group_plan_t *plan)
 {
-    ngx_str_t           key;
-    ngx_group_step_t   *step;
+    ngx_group_step_t  *step;
 
     if (plan->members) {
-        ngx_str_set(&key, "members");
-        ngx_group_value_set(plan->result, &key, plan->members);
-        plan->members = NULL;
+        if (ngx_group_plan_people(plan, plan->result) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
     } else {
         step = ngx_group_plan_answered(plan);

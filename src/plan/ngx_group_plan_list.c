@@ -535,14 +535,14 @@ ngx_group_plan_fill(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_filled(ngx_group_plan_t *plan)
 {
-    ngx_str_t           key;
     ngx_group_value_t  *items, *v, *next, *rest;
 
     rest = plan->item->next;
 
     if (plan->members) {
-        ngx_str_set(&key, "members");
-        ngx_group_value_set(plan->item, &key, plan->members);
+        if (ngx_group_plan_people(plan, plan->item) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
     } else {
         /* the group is there no more: the list is told without it */

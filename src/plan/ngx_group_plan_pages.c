@@ -81,7 +81,7 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
     ngx_int_t           rc;
     ngx_uint_t          n;
     ngx_group_step_t   *step;
-    ngx_group_value_t  *items, *v, *next, *member;
+    ngx_group_value_t  *items, *v, *next;
 
     step = ngx_group_plan_answered(plan);
 
@@ -131,32 +131,38 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
         return NGX_ERROR;
     }
 
-    /* a replacement needs the memberships, an answer the members */
+    return plan->after(plan);
+}
 
-    if (plan->op->operation == NGX_GROUP_GROUP_REPLACE
-        || plan->op->operation == NGX_GROUP_GROUP_MODIFY
-        || plan->op->operation >= NGX_GROUP_MEMBER_ADD)
-    {
-        return plan->after(plan);
-    }
 
-    items = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
-    if (items == NULL) {
+ngx_int_t
+ngx_group_plan_people(ngx_group_plan_t *plan, ngx_group_value_t *group)
+{
+    ngx_str_t           key;
+    ngx_group_value_t  *members, *v, *member;
+
+    members = ngx_group_value_create(plan->pool, NGX_GROUP_ARRAY);
+    if (members == NULL) {
         return NGX_ERROR;
     }
 
     for (v = plan->members->u.items.first; v; v = v->next) {
         member = ngx_group_plan_get(v, "member");
 
-        if (member) {
-            member->next = NULL;
-            ngx_group_value_push(items, member);
+        if (member
+            && !ngx_group_plan_has(plan->removes,
+                                   ngx_group_plan_text(member, "id")))
+        {
+            ngx_group_value_push(members, member);
         }
     }
 
-    plan->members = items;
+    ngx_str_set(&key, "members");
+    ngx_group_value_set(group, &key, members);
 
-    return plan->after(plan);
+    plan->members = NULL;
+
+    return NGX_OK;
 }
 
 

@@ -70,6 +70,9 @@ ngx_int_t ngx_group_plan_delete(ngx_group_plan_t *plan);
 /* plan->result is the group as the upstream told it: reads what it lacks */
 ngx_int_t ngx_group_plan_complete(ngx_group_plan_t *plan);
 
+/* the same after a change of it: reads all that the client's answer shows */
+ngx_int_t ngx_group_plan_reread(ngx_group_plan_t *plan);
+
 /* a membership as the upstream told it, with what only we know */
 ngx_int_t ngx_group_plan_name(ngx_group_plan_t *plan,
     ngx_group_value_t *membership);
@@ -103,11 +106,18 @@ void ngx_group_plan_leave(ngx_group_plan_t *plan, ngx_group_step_t *step);
 /* ngx_group_plan_pages.c: lists that are read page by page */
 
 /*
- * Reads all members into plan->members, then plan->after.  When a plan is
+ * Reads all memberships into plan->members, then plan->after.  When a plan is
  * undone and they cannot be read, plan->members is NULL.
  */
 ngx_int_t ngx_group_plan_read_members(ngx_group_plan_t *plan,
     ngx_group_plan_pt after);
+
+/*
+ * The members of these memberships to the group, without those that the plan
+ * has removed since.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_group_plan_people(ngx_group_plan_t *plan,
+    ngx_group_value_t *group);
 
 /*
  * The query of the next page of "op" into plan->page.  NGX_OK; NGX_DECLINED:

@@ -11,6 +11,10 @@
 #include "ngx_group_plan_steps.h"
 
 
+/* the status of an answer that shows nothing */
+#define NGX_GROUP_PLAN_NO_BODY  204
+
+
 static ngx_int_t ngx_group_plan_kept(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_rewritten(ngx_group_plan_t *plan);
 static ngx_uint_t ngx_group_plan_only_upstream(ngx_group_plan_t *plan,
@@ -304,6 +308,7 @@ ngx_group_plan_modify_verified(ngx_group_plan_t *plan)
     }
 
     if (ngx_group_plan_alike(again, step->answer)) {
+        plan->result = step->answer;
         return NGX_OK;
     }
 
@@ -446,8 +451,34 @@ ngx_group_plan_modify_apart(ngx_group_plan_t *plan,
 }
 
 
+/*
+ * What was written and answered is what is there, as far as it is told.  An
+ * answer that shows it to the client is read.
+ */
+
 static ngx_int_t
 ngx_group_plan_modified(ngx_group_plan_t *plan)
 {
+    ngx_group_value_t  *members, *v, *next;
+
+    if (plan->op->status != NGX_GROUP_PLAN_NO_BODY) {
+        return ngx_group_plan_reread(plan);
+    }
+
+    if (plan->members == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_group_plan_people(plan, plan->result) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    members = ngx_group_plan_get(plan->result, "members");
+
+    for (v = plan->adds->u.items.first; v; v = next) {
+        next = v->next;
+        ngx_group_value_push(members, v);
+    }
+
     return NGX_OK;
 }
