@@ -240,6 +240,13 @@ static ngx_command_t  ngx_http_group_commands[] = {
       offsetof(ngx_http_group_loc_conf_t, plan_max_calls),
       &ngx_http_group_calls_bounds },
 
+    { ngx_string("group_plan_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_group_loc_conf_t, plan_timeout),
+      &ngx_http_group_limit_time },
+
     { ngx_string("group_console"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_group_console_directive,

@@ -107,6 +107,7 @@ typedef struct {
     ngx_uint_t                 max_members;
     ngx_uint_t                 plan_concurrency;
     ngx_uint_t                 plan_max_calls;
+    ngx_msec_t                 plan_timeout;  /* begins no more calls then */
     ngx_http_group_metrics_t  *metrics;       /* NULL: nothing is counted */
 } ngx_http_group_loc_conf_t;
 

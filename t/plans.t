@@ -355,7 +355,8 @@ subtest 'what was changed is what is told' => sub {
             my %change = (@type, method => 'PATCH',
                 uri => $uri, body => '{"schemas":["urn:ietf:params:scim:api:'
                     . 'messages:2.0:PatchOp"],"Operations":['
-                    . qq({"op":"replace","value":{"displayName":"new-$client"}},)
+                    . qq({"op":"replace","value":)
+                    . qq({"displayName":"new-$client"}},)
                     . qq({"op":"add","path":"members","value":)
                     . qq([{"value":"$user"}]}]}));
 

@@ -17,6 +17,7 @@
 #define NGX_HTTP_GROUP_MAX_MEMBERS      10000
 #define NGX_HTTP_GROUP_CONCURRENCY      8
 #define NGX_HTTP_GROUP_MAX_CALLS        256
+#define NGX_HTTP_GROUP_PLAN_TIMEOUT     60000
 
 
 static char *ngx_http_group_merge_dialect(ngx_conf_t *cf,
@@ -117,6 +118,7 @@ ngx_http_group_create_loc_conf(ngx_conf_t *cf)
     conf->max_members = NGX_CONF_UNSET_UINT;
     conf->plan_concurrency = NGX_CONF_UNSET_UINT;
     conf->plan_max_calls = NGX_CONF_UNSET_UINT;
+    conf->plan_timeout = NGX_CONF_UNSET_MSEC;
 
     return conf;
 }
@@ -171,6 +173,8 @@ ngx_http_group_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_GROUP_CONCURRENCY);
     ngx_conf_merge_uint_value(conf->plan_max_calls, prev->plan_max_calls,
                               NGX_HTTP_GROUP_MAX_CALLS);
+    ngx_conf_merge_msec_value(conf->plan_timeout, prev->plan_timeout,
+                              NGX_HTTP_GROUP_PLAN_TIMEOUT);
 
     if (conf->base_path.data == NULL) {
         conf->base_path = prev->base_path;

@@ -9,9 +9,6 @@
 #include "ngx_http_group_module.h"
 
 
-/* ms: after that a plan begins no more rounds; each call has its own limits */
-#define NGX_HTTP_GROUP_PLAN_TIME  60000
-
 /* bytes that are given back when there is no memory to undo what was begun */
 #define NGX_HTTP_GROUP_SPARE  65536
 
@@ -304,11 +301,13 @@ failed:
 static ngx_int_t
 ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 {
-    ngx_int_t               rc;
-    ngx_uint_t              i;
-    ngx_group_plan_t       *plan;
-    ngx_group_step_t      **step;
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_group_plan_t            *plan;
+    ngx_group_step_t           **step;
+    ngx_http_group_loc_conf_t   *glcf;
 
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
     plan = ctx->plan;
 
     if (plan->apart && ctx->spare == NULL && ctx->explain == NULL) {
@@ -320,8 +319,9 @@ ngx_http_group_go_on(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     for ( ;; ) {
 
-        plan->late = ((ngx_msec_int_t) (ngx_current_msec - ctx->started)
-                      > NGX_HTTP_GROUP_PLAN_TIME);
+        /* the calls that are under way have limits of their own */
+
+        plan->late = (ngx_current_msec - ctx->started > glcf->plan_timeout);
 
         rc = ngx_group_plan_run(plan);
 

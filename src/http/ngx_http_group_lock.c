@@ -18,9 +18,12 @@
 #define NGX_HTTP_GROUP_LOCK_POLL   2
 #define NGX_HTTP_GROUP_LOCK_SLOW   20
 
-/* ms: until somebody who waits gives up, and until a slot is free anyway */
+/*
+ * ms: until somebody who waits gives up; and until a slot is free anyway, from
+ * when its plan begins no more calls but those of an undo
+ */
 #define NGX_HTTP_GROUP_LOCK_WAIT   30000
-#define NGX_HTTP_GROUP_LOCK_LEASE  120000
+#define NGX_HTTP_GROUP_LOCK_LEASE  60000
 
 
 typedef struct {
@@ -41,6 +44,7 @@ struct ngx_http_group_lock_s {
     ngx_uint_t             slot;
     ngx_uint_t             turn;
     ngx_msec_t             deadline;
+    ngx_msec_t             lease;
     ngx_msec_t             poll;
     unsigned               held:1;
 };
@@ -114,9 +118,11 @@ ngx_http_group_lock(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
     ngx_int_t                    rc;
     ngx_http_cleanup_t          *cln;
     ngx_http_group_lock_t       *lock;
+    ngx_http_group_loc_conf_t   *glcf;
     ngx_http_group_main_conf_t  *gmcf;
 
     gmcf = ngx_http_get_module_main_conf(r, ngx_http_group_module);
+    glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
     lock = ctx->lock;
 
@@ -138,6 +144,7 @@ ngx_http_group_lock(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
         lock->slot = hash % NGX_HTTP_GROUP_LOCK_SLOTS;
         lock->turn = ++ngx_http_group_lock_turn;
         lock->deadline = ngx_current_msec + NGX_HTTP_GROUP_LOCK_WAIT;
+        lock->lease = glcf->plan_timeout + NGX_HTTP_GROUP_LOCK_LEASE;
         lock->poll = NGX_HTTP_GROUP_LOCK_POLL;
 
         lock->event.handler = ngx_http_group_lock_handler;
@@ -199,7 +206,7 @@ ngx_http_group_lock_take(ngx_shm_zone_t *zone, ngx_http_group_lock_t *lock)
     {
         slot->pid = ngx_pid;
         slot->turn = lock->turn;
-        slot->until = ngx_current_msec + NGX_HTTP_GROUP_LOCK_LEASE;
+        slot->until = ngx_current_msec + lock->lease;
 
         lock->held = 1;
         rc = NGX_OK;
