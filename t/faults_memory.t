@@ -46,6 +46,19 @@ my $t   = Test::Gateway->new(workers => 1, wrapper => [$bad->wrapper]);
 
 my $group = created('vinyldns')->[2];
 
+# for what is half done: one group with one member
+my $v = $t->upstream(sub {
+    my ($request) = @_;
+    my ($method, $uri) = @$request{qw(method uri)};
+
+    return created('portsip') if $uri eq '/api/groups';
+    return [204, [], ''] if $uri =~ m{/destroy$};
+    return [200, $JSON, '{"items":[{"id":"1","extension_number":"101"}]}']
+        if $uri =~ m{/members$};
+    return [200, $JSON, '{"id":"MQ==","name":"before"}'] if $method eq 'GET';
+    return [200, $JSON, ''];
+});
+
 my $u = $t->upstream(sub {
     my ($request) = @_;
     my ($method, $uri) = @$request{qw(method uri)};
@@ -190,6 +203,13 @@ location /scim/ {
     group_base_path /scim;
     $auth
     proxy_pass $to;
+}
+location /half/ {
+    group_dialect scim;
+    group_upstream_dialect portsip;
+    group_base_path /half;
+    group_plan_concurrency 2;
+    proxy_pass http://${\ $v->address};
 }
 location = /metrics { group_metrics; }
 END
@@ -357,6 +377,60 @@ sub wrong_with {
         : !$client
         || defined error_text($client eq 'dry' ? 'signalwire' : $client, $r);
     return $known ? '' : 'another shape: ' . substr $r->body, 0, 60;
+}
+
+# Calls of a creation and of a replacement, with three more members and one
+# less, and whether something is half done after them.
+my %half = (
+    POST => ['/half/Groups', sub {
+        my @calls = @_;
+        return if !@calls || (grep { m{/members/} } @calls) == 3;
+        return $calls[-1] !~ m{/api/groups/\w+/destroy };
+    }],
+    PUT => ['/half/Groups/MQ%3D%3D', sub {
+        my @calls = @_;
+        return if !grep { !/^GET/ } @calls;
+        return if (grep { m{/members/} } @calls) == 4;
+        return $calls[-1] !~ m{POST /api/groups/MQ%3D%3D .*"before"};
+    }],
+);
+
+for my $method (sort keys %half) {
+    my ($uri, $left) = @{$half{$method}};
+
+    subtest "what is half done is undone: $method" => sub {
+        my %call = (method => $method, uri => $uri, body => json_encode({
+            displayName => 'after', schemas => [],
+            members => [map { {value => "$_"} } 102 .. 104]}),
+            headers => ['Content-Type' => 'application/scim+json']);
+        my $calls = sub { map { "$_->{method} $_->{uri} $_->{body}" }
+            $v->requests };
+
+        my $r = ask('scim', %call) for 1 .. 2;
+        $bad->fail($pid, 1e15, 'module');
+        is(ask('scim', %call)->status, $method eq 'POST' ? 201 : 200, 'well');
+        my $all = $bad->count;
+
+        my (%wrong, $undone);
+        for my $n (1 .. $all) {
+            $v->clear;
+            $bad->fail($pid, $n, 'module');
+            my $r = ask('scim', %call);
+            $bad->stop;
+
+            # who gets no answer does not wait for the undo either
+            my $deadline = time + 5 * $t->patience;
+            sleep 0.02 while $left->($calls->()) && time < $deadline;
+
+            $wrong{$bad->where($t->{module})} = join "\n", $r->status,
+                $calls->() if $left->($calls->());
+            $undone++ if ($r->status // 0) >= 500
+                && grep { !/^GET/ } $calls->();
+        }
+
+        is_deeply(\%wrong, {}, "each of $all allocations fails");
+        ok($undone, 'after something was done: ' . ($undone // 0));
+    };
 }
 
 # what could not be logged, or was

@@ -476,6 +476,276 @@ plan(ngx_pool_t *pool, scenario_t *s)
 }
 
 
+/* an upstream with one group at most, whose members are bits */
+
+typedef struct {
+    ngx_uint_t  exists;
+    ngx_uint_t  renamed;
+    ngx_uint_t  members;
+} model_t;
+
+
+/* what it has before, and after each of the operations */
+#define BEFORE  ((1 << 1) | (1 << 2) | (1 << 3))
+#define AFTER   ((1 << 2) | (1 << 4) | (1 << 5))
+
+
+static ngx_str_t *
+text_of(ngx_group_value_t *object, const char *name)
+{
+    ngx_str_t           key;
+    ngx_group_value_t  *v;
+
+    static ngx_str_t    none = ngx_null_string;
+
+    key = unit_str(name);
+    v = ngx_group_value_get(object, &key);
+
+    return (v && v->type == NGX_GROUP_STRING) ? &v->u.text : &none;
+}
+
+
+/* does what a call says, and returns the answer; NULL: it cannot be read */
+
+static ngx_group_value_t *
+model_call(ngx_pool_t *pool, model_t *m, ngx_group_step_t *step)
+{
+    char        *answer, *p;
+    ngx_str_t    key, *id;
+    ngx_uint_t   i, bit;
+
+    key = unit_str("member");
+    id = text_of(ngx_group_value_get(step->doc, &key), "id");
+    bit = id->len ? 1 << (id->data[0] - '0') : 0;
+
+    answer = ngx_palloc(pool, 512);
+    if (answer == NULL) {
+        return NULL;
+    }
+
+    strcpy(answer, "{}");
+
+    switch (step->op->operation) {
+
+    case NGX_GROUP_GROUP_CREATE:
+        m->exists = 1;
+        m->renamed = 1;
+        strcpy(answer, "{\"id\":\"g1\"}");
+        break;
+
+    case NGX_GROUP_GROUP_DELETE:
+        memset(m, 0, sizeof(model_t));
+        break;
+
+    case NGX_GROUP_GROUP_GET:
+        sprintf(answer, "{\"id\":\"g1\",\"name\":\"%s\"}",
+                m->renamed ? "after" : "before");
+        break;
+
+    case NGX_GROUP_GROUP_REPLACE:
+        m->renamed = (text_of(step->doc, "name")->len == 5);
+        break;
+
+    case NGX_GROUP_MEMBER_ADD:
+        m->members |= bit;
+        break;
+
+    case NGX_GROUP_MEMBER_REMOVE:
+        m->members &= ~bit;
+        break;
+
+    case NGX_GROUP_MEMBER_LIST:
+        p = answer + sprintf(answer, "{\"items\":[");
+
+        for (i = 1; i < 6; i++) {
+            if (m->members & (1 << i)) {
+                p += sprintf(p, "%s{\"id\":\"m%d\",\"member\":{\"id\":"
+                             "\"%d\"}}", p[-1] == '[' ? "" : ",", (int) i,
+                             (int) i);
+            }
+        }
+
+        strcpy(p, "]}");
+    }
+
+    return canonical(pool, answer);
+}
+
+
+/*
+ * A plan with members in calls of their own, as the http layer runs it: what
+ * there is no memory for is a failed call once there is something to undo.
+ */
+
+static ngx_int_t
+undone_plan(ngx_pool_t *pool, scenario_t *s, model_t *m,
+    ngx_group_value_t *doc, ngx_group_value_t *query, ngx_uint_t *left)
+{
+    ngx_int_t           rc;
+    ngx_uint_t          i, calls;
+    ngx_group_plan_t    p;
+    ngx_group_step_t  **step;
+
+    memset(&p, 0, sizeof(ngx_group_plan_t));
+
+    p.pool = pool;
+    p.log = &unit_log;
+    p.client = s->dialect;
+    p.upstream = s->upstream;
+    p.op = s->op;
+    p.concurrency = 2;
+    p.max_calls = 20;
+    p.doc = doc;
+    p.query = query;
+
+    rc = ngx_group_plan_create(&p);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    for (calls = 0; calls < 100; /* void */ ) {
+        rc = ngx_group_plan_run(&p);
+
+        if (rc == NGX_ERROR) {
+            rc = ngx_group_plan_abandon(&p);
+        }
+
+        if (rc != NGX_AGAIN) {
+            *left = (p.undoing && (rc == NGX_ERROR || p.orphan.len));
+            return rc;
+        }
+
+        step = p.round.elts;
+
+        for (i = 0; i < p.round.nelts; i++) {
+            calls++;
+
+            if (calls == s->n) {
+                ngx_group_error_set(&step[i]->error, NGX_GROUP_UNAVAILABLE,
+                                    "upstream", "it is down");
+                continue;
+            }
+
+            step[i]->answer = model_call(pool, m, step[i]);
+
+            /* an answer that could not be read is looked at again */
+
+            if (step[i]->answer == NULL) {
+                step[i]->answer = model_call(pool, m, step[i]);
+            }
+
+            if (step[i]->answer == NULL && !p.begun) {
+                return NGX_ERROR;
+            }
+
+            if (step[i]->answer == NULL) {
+                ngx_group_error_set(&step[i]->error, NGX_GROUP_INTERNAL,
+                                    "memory", "");
+            }
+        }
+    }
+
+    each(0, "a plan has an end");
+
+    return NGX_ERROR;
+}
+
+
+/* one call fails, or none; then each allocation, besides */
+
+static void
+undone(scenario_t *s, const char *doc_json)
+{
+    model_t             m, before;
+    ngx_int_t           rc;
+    ngx_uint_t          n, failed, whole, left;
+    ngx_pool_t         *pool;
+    ngx_group_value_t  *doc, *query;
+
+    memset(&before, 0, sizeof(model_t));
+
+    if (s->op->operation != NGX_GROUP_GROUP_CREATE) {
+        before.exists = 1;
+        before.members = BEFORE;
+    }
+
+    for (n = 0; /* void */ ; n++) {
+        pool = unit_pool();
+        doc = canonical(pool, doc_json);
+        query = canonical(pool, "{}");
+        m = before;
+        left = 0;
+
+        unit_fail(n);
+        rc = undone_plan(pool, s, &m, doc, query, &left);
+        failed = unit_failed();
+        unit_fail(0);
+
+        ngx_destroy_pool(pool);
+
+        whole = (rc == NGX_OK)
+                ? m.exists && m.renamed && m.members == AFTER
+                : memcmp(&m, &before, sizeof(model_t)) == 0;
+
+        /* the call that fails may be one of the undo, which is then told */
+
+        each(left ? s->n && failed : whole,
+             "%.*s before %.*s, operation %d, call %d, allocation %d: %d, "
+             "members %x", (int) s->dialect->name.len, s->dialect->name.data,
+             (int) s->upstream->name.len, s->upstream->name.data,
+             (int) s->op->operation, (int) s->n, (int) n, (int) rc,
+             (int) m.members);
+
+        if (n && !failed) {
+            return;
+        }
+    }
+}
+
+
+static void
+test_undone(void)
+{
+    ngx_uint_t  i;
+    scenario_t  s;
+
+    memset(&s, 0, sizeof(scenario_t));
+
+    for (i = 0; i < DIALECTS; i++) {
+
+        if (strcmp(names[i], "signalwire") != 0
+            && strcmp(names[i], "portsip") != 0)
+        {
+            continue;
+        }
+
+        s.upstream = dialects[i];
+        s.dialect = dialects[DIALECTS - 1];
+
+        for (s.n = 0; s.n < 10; s.n++) {
+            s.op = s.dialect->ops[NGX_GROUP_GROUP_CREATE];
+            undone(&s, "{\"name\":\"after\",\"members\":[{\"id\":\"2\"},"
+                       "{\"id\":\"4\"},{\"id\":\"5\"}]}");
+
+            s.op = s.dialect->ops[NGX_GROUP_GROUP_REPLACE];
+            undone(&s, "{\"id\":\"g1\",\"name\":\"after\",\"members\":"
+                       "[{\"id\":\"2\"},{\"id\":\"4\"},{\"id\":\"5\"}]}");
+
+            s.op = s.dialect->ops[NGX_GROUP_GROUP_MODIFY];
+            undone(&s, "{\"id\":\"g1\",\"change\":{\"set\":{\"name\":"
+                       "\"after\"},\"members\":["
+                       "{\"op\":\"add\",\"member\":{\"id\":\"4\"}},"
+                       "{\"op\":\"add\",\"member\":{\"id\":\"5\"}},"
+                       "{\"op\":\"remove\",\"member\":{\"id\":\"1\"}},"
+                       "{\"op\":\"remove\",\"member\":{\"id\":\"3\"}}]}}");
+        }
+    }
+
+    unit_cases("what is half done for want of memory is undone");
+}
+
+
 static ngx_group_dialect_t *
 load(ngx_pool_t *pool, const char *name)
 {
@@ -706,6 +976,8 @@ main(void)
         test_requests(dialects[i], names[i]);
         test_plans(dialects[i], names[i]);
     }
+
+    test_undone();
 
     ngx_destroy_pool(pool);
 
