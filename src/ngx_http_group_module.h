@@ -425,6 +425,9 @@ void ngx_http_group_call_wake(ngx_http_group_call_t *call);
 /* the call that a subrequest carries, or NULL: it is not one of ours */
 ngx_http_group_call_t *ngx_http_group_call_of(ngx_http_request_t *r);
 
+/* whether nginx made it of such a subrequest, to update its cache */
+ngx_uint_t ngx_http_group_call_cloned(ngx_http_request_t *r);
+
 /* the subrequest of a call ends with it */
 void ngx_http_group_call_post(ngx_http_post_subrequest_t *ps,
     ngx_http_group_call_t *call);

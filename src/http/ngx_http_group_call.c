@@ -159,6 +159,10 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
     sr->content_handler = r->content_handler;
     sr->write_event_handler = ngx_http_group_call_handler;
 
+    /* where what nginx makes of it goes on: the update of a cache */
+
+    sr->phase_handler = r->phase_handler;
+
     ngx_http_set_ctx(sr, call, ngx_http_group_module);
 
     if (ngx_http_group_call_headers(sr, call) != NGX_OK) {
@@ -212,6 +216,21 @@ ngx_http_group_call_of(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_http_group_call_cloned(ngx_http_request_t *r)
+{
+    ngx_http_group_call_t  *call;
+
+    if (r == r->main || r->post_subrequest) {
+        return 0;
+    }
+
+    call = ngx_http_group_call_of(r->parent);
+
+    return call && call->fetch == NULL;
+}
+
+
 static ngx_int_t
 ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 {
@@ -224,6 +243,8 @@ ngx_http_group_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
                    "group call done: %i status:%ui complete:%d again:%d",
                    rc, call->status, (int) call->complete, (int) call->done);
+
+    sr->background = 1;
 
     /* nginx may finalize a subrequest more than once */
 
@@ -693,6 +714,13 @@ ngx_http_group_call_handler(ngx_http_request_t *sr)
     sr->write_event_handler = ngx_http_request_empty_handler;
 
     rc = ngx_http_group_call_set(sr, sr->post_subrequest->data);
+
+    /*
+     * Only how it ends is that of a background subrequest: of one, nginx would
+     * not answer with what the cache has while it is updated.
+     */
+
+    sr->background = 0;
 
     if (rc == NGX_OK) {
         rc = sr->content_handler ? sr->content_handler(sr)

@@ -62,6 +62,13 @@ ngx_http_group_exchange_handler(ngx_http_request_t *r)
         return ngx_http_group_call_redirected(r);
     }
 
+    /* the same call once more: its path is encoded, and must not be twice */
+
+    if (ngx_http_group_call_cloned(r)) {
+        r->internal = 0;
+        return NGX_OK;
+    }
+
     glcf = ngx_http_get_module_loc_conf(r, ngx_http_group_module);
 
     if (glcf->dialect == NULL) {
