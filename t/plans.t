@@ -30,7 +30,40 @@ my %emulator = (
     portsip   => $t->emulator('portsip', 'no-unknown-fields' => undef),
 );
 
+# seven groups at SignalWire's whose members come late; of the second one there
+# are two pages, and the fourth one is gone
+my $LATE = 0.5 * $t->patience;
+my $UUID = '0a59b2d8-9d41-4b7a-9b5c-00000000000';
+
+my $slow_lists = $t->upstream(sub {
+    my ($request) = @_;
+    my $json  = ['Content-Type' => 'application/json'];
+    my %links = (self => '/', first => '/');
+    return [200, $json, {links => \%links, data => [map {
+        {id => "$UUID$_", name => "g$_", sticky_sender => JSON::PP::false(),
+            phone_number_count => 1} } 1 .. 7]}]
+        if $request->{uri} !~ /memberships/;
+
+    my ($n) = $request->{uri} =~ m{/\Q$UUID\E(\d)/};
+    return {status => 404, headers => $json, body => '{}', delay => $LATE}
+        if $n == 4;
+    my $next = $request->{uri} =~ /page_token/;
+    $links{next} = '/x?page_token=more&page_number=1' if $n == 2 && !$next;
+    my $id = $UUID . ($next ? 9 : $n);
+    return {status => 200, headers => $json, delay => $LATE,
+        body => {links => \%links, data => [{id => $id,
+            number_group_id => "$UUID$n", phone_number => {id => $id},
+            created_at => '2024-01-02T03:04:05Z',
+            updated_at => '2024-01-02T03:04:05Z'}]}};
+});
+
 my $servers = '';
+
+$servers .= gateway_server($t, name => "scim.$_", client => 'scim',
+    upstream => 'signalwire', url => 'http://' . $slow_lists->address,
+    more => 'group_plan_concurrency 3; '
+        . ($_ eq 'slow' ? '' : 'group_plan_max_calls 7;'))
+    for 'slow', 'slow.few';
 
 for my $client (keys %emulator) {
     for my $upstream (keys %emulator) {
@@ -85,7 +118,8 @@ $t->nginx(servers => $servers, http => 'group_dialect_path %%DIR%% '
 
 sub call {
     my ($client, $upstream, %request) = @_;
-    my $host = $emulator{$upstream // ''} ? "$client.$upstream" : $upstream;
+    my $host = $emulator{$upstream // ''} || $upstream =~ /slow/
+        ? "$client.$upstream" : $upstream;
     my $who = $client eq 'shown' ? 'scim' : $client;
     return $t->request(sign_in($who), %request,
         headers => [Host => $host, @{$request{headers} // []}]);
@@ -393,6 +427,34 @@ subtest 'what was changed is what is told' => sub {
                 \@ids, 'and the same members');
         }
     }
+};
+
+subtest 'the members of some groups at a time' => sub {
+    $slow_lists->clear;
+    my $r = call('scim', 'slow', uri => '/scim/v2/Groups?count=9');
+    is($r->status, 200, 'listed') or diag($r->raw);
+    is_deeply([map { my $g = $_; [$g->{displayName},
+        map { $_->{value} =~ s/.*0//r } @{$g->{members}}] }
+        @{$r->json->{Resources}}],
+        [map { $_ == 4 ? () : ["g$_", $_, $_ == 2 ? 9 : ()] } 1 .. 7],
+        'each has its own, of all pages, and who is gone is not there');
+
+    my @lists = grep { $_->{uri} =~ /memberships/ } $slow_lists->requests;
+    is(scalar @lists, 8, 'one call for each, and another page');
+
+    # a call is under way until its answer is sent
+    my @flight = map {
+        my $from = $_->{time};
+        scalar(grep { $_->{time} >= $from
+            && $_->{time} < $from + $LATE } @lists);
+    } @lists;
+    is((sort { $b <=> $a } @flight)[0], 3, 'three of them at a time');
+
+    # what cannot be read is not begun
+    $slow_lists->clear;
+    $r = call('scim', 'slow.few', uri => '/scim/v2/Groups?count=9');
+    is($r->status, 501, 'more calls than allowed');
+    is(scalar(my @calls = $slow_lists->requests), 1, 'are not begun');
 };
 
 subtest 'an answer that has to be read' => sub {

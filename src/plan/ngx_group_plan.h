@@ -65,7 +65,8 @@ struct ngx_group_plan_s {
     ngx_group_plan_pt       after;     /* the members are known: go on here */
     ngx_str_t               group_id;
     ngx_group_value_t      *members;   /* read so far, or wanted */
-    ngx_group_value_t      *item;      /* of a list, that is completed */
+    ngx_group_value_t      *item;      /* of a list, the next to complete */
+    ngx_array_t            *fills;     /* groups of it whose members are read */
     ngx_group_value_t      *page;      /* query of the page that is read */
     ngx_group_value_t      *before;    /* the group as it was, or NULL */
     ngx_group_value_t      *adds;      /* members to be added in calls of their

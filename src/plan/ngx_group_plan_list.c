@@ -26,11 +26,9 @@ static ngx_uint_t ngx_group_plan_contains(ngx_group_value_t *group,
     char *name, ngx_str_t *text);
 static ngx_int_t ngx_group_plan_list_members(ngx_group_plan_t *plan);
 static ngx_int_t ngx_group_plan_all_members(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_fill(ngx_group_plan_t *plan);
-static ngx_int_t ngx_group_plan_filled(ngx_group_plan_t *plan);
 static int64_t ngx_group_plan_integer(ngx_group_value_t *object, char *name,
     int64_t absent);
-static ngx_uint_t ngx_group_plan_wants_members(ngx_group_plan_t *plan);
+static ngx_int_t ngx_group_plan_finish(ngx_group_plan_t *plan);
 
 
 ngx_int_t
@@ -231,7 +229,7 @@ ngx_group_plan_listed_page(ngx_group_plan_t *plan)
 
     plan->item = items->u.items.first;
 
-    return ngx_group_plan_fill(plan);
+    return ngx_group_plan_finish(plan);
 }
 
 
@@ -493,107 +491,26 @@ ngx_group_plan_cut(ngx_group_plan_t *plan)
 
     plan->item = page->u.items.first;
 
-    return ngx_group_plan_fill(plan);
+    return ngx_group_plan_finish(plan);
 }
 
 
-/* the members of each group of the page, where they are wanted and not told */
+/* what the upstream does not tell of the items from plan->item on */
 
 static ngx_int_t
-ngx_group_plan_fill(ngx_group_plan_t *plan)
+ngx_group_plan_finish(ngx_group_plan_t *plan)
 {
-    if (plan->op->operation == NGX_GROUP_MEMBER_LIST) {
-
-        for ( /* void */ ; plan->item; plan->item = plan->item->next) {
-            if (ngx_group_plan_name(plan, plan->item) != NGX_OK) {
-                return NGX_ERROR;
-            }
-        }
-
-        return NGX_OK;
-    }
-
-    if (!ngx_group_plan_wants_members(plan)) {
-        return NGX_OK;
+    if (plan->op->operation != NGX_GROUP_MEMBER_LIST) {
+        return ngx_group_plan_fill(plan);
     }
 
     for ( /* void */ ; plan->item; plan->item = plan->item->next) {
-
-        if (ngx_group_plan_get(plan->item, "members")) {
-            continue;
+        if (ngx_group_plan_name(plan, plan->item) != NGX_OK) {
+            return NGX_ERROR;
         }
-
-        plan->group_id = *ngx_group_plan_text(plan->item, "id");
-
-        return ngx_group_plan_read_members(plan, ngx_group_plan_filled);
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_group_plan_filled(ngx_group_plan_t *plan)
-{
-    ngx_group_value_t  *items, *v, *next, *rest;
-
-    rest = plan->item->next;
-
-    if (plan->members) {
-        if (ngx_group_plan_people(plan, plan->item) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } else {
-        /* the group is there no more: the list is told without it */
-
-        items = ngx_group_plan_get(plan->result, "items");
-        v = items->u.items.first;
-
-        items->u.items.first = NULL;
-        items->u.items.last = NULL;
-        items->n = 0;
-
-        while (v) {
-            next = v->next;
-
-            if (v != plan->item) {
-                ngx_group_value_push(items, v);
-            }
-
-            v = next;
-        }
-    }
-
-    plan->item = rest;
-
-    return ngx_group_plan_fill(plan);
-}
-
-
-static ngx_uint_t
-ngx_group_plan_wants_members(ngx_group_plan_t *plan)
-{
-    ngx_str_t     key;
-    ngx_array_t  *fields;
-
-    if (plan->upstream->ops[NGX_GROUP_MEMBER_LIST] == NULL
-        || plan->brief)
-    {
-        return 0;
-    }
-
-    fields = ngx_group_shape(plan->op->response, 1);
-
-    ngx_str_set(&key, "members");
-
-    if (ngx_group_shape_find(fields, &key)) {
-        return 1;
-    }
-
-    ngx_str_set(&key, "member_count");
-
-    return ngx_group_shape_requires(fields, &key);
 }
 
 

@@ -78,10 +78,8 @@ ngx_group_plan_page(ngx_group_plan_t *plan)
 static ngx_int_t
 ngx_group_plan_paged(ngx_group_plan_t *plan)
 {
-    ngx_int_t           rc;
-    ngx_uint_t          n;
-    ngx_group_step_t   *step;
-    ngx_group_value_t  *items, *v, *next;
+    ngx_int_t          rc;
+    ngx_group_step_t  *step;
 
     step = ngx_group_plan_answered(plan);
 
@@ -92,19 +90,25 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
             return plan->after(plan);
         }
 
-        /* somebody deleted the group since it was listed */
-
-        if (plan->op->operation == NGX_GROUP_GROUP_LIST
-            && plan->error.outcome == NGX_GROUP_NOT_FOUND)
-        {
-            ngx_memzero(&plan->error, sizeof(ngx_group_error_t));
-            plan->members = NULL;
-
-            return plan->after(plan);
-        }
-
         return NGX_DECLINED;
     }
+
+    rc = ngx_group_plan_take_page(plan, step, plan->members);
+
+    if (rc == NGX_OK) {
+        return ngx_group_plan_page(plan);
+    }
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : plan->after(plan);
+}
+
+
+ngx_int_t
+ngx_group_plan_take_page(ngx_group_plan_t *plan, ngx_group_step_t *step,
+    ngx_group_value_t *to)
+{
+    ngx_uint_t          n;
+    ngx_group_value_t  *items, *v, *next;
 
     items = ngx_group_plan_get(step->answer, "items");
     n = 0;
@@ -114,24 +118,12 @@ ngx_group_plan_paged(ngx_group_plan_t *plan)
 
         for (v = items->u.items.first; v; v = next) {
             next = v->next;
-            v->next = NULL;
             ngx_str_null(&v->key);
-
-            ngx_group_value_push(plan->members, v);
+            ngx_group_value_push(to, v);
         }
     }
 
-    rc = ngx_group_plan_turn(plan, step->op, step->answer, n);
-
-    if (rc == NGX_OK) {
-        return ngx_group_plan_page(plan);
-    }
-
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    return plan->after(plan);
+    return ngx_group_plan_turn(plan, step->op, step->answer, n);
 }
 
 

@@ -120,6 +120,13 @@ ngx_int_t ngx_group_plan_people(ngx_group_plan_t *plan,
     ngx_group_value_t *group);
 
 /*
+ * Moves the items of an answer to a list, and turns the page: as
+ * ngx_group_plan_turn(), which follows.
+ */
+ngx_int_t ngx_group_plan_take_page(ngx_group_plan_t *plan,
+    ngx_group_step_t *step, ngx_group_value_t *to);
+
+/*
  * The query of the next page of "op" into plan->page.  NGX_OK; NGX_DECLINED:
  * the answer, of "n" items, was the last; NGX_ERROR.
  */
@@ -155,6 +162,15 @@ ngx_int_t ngx_group_plan_cut(ngx_group_plan_t *plan);
 
 /* NGX_OK; NGX_DECLINED with plan->error; NGX_ERROR */
 ngx_int_t ngx_group_plan_choose_list(ngx_group_plan_t *plan);
+
+
+/* ngx_group_plan_fill.c: the members of listed groups */
+
+/*
+ * Reads them, from plan->item on, where they are wanted and not told; in the
+ * form of a plan's "next".
+ */
+ngx_int_t ngx_group_plan_fill(ngx_group_plan_t *plan);
 
 
 /* ngx_group_plan_change.c: members of groups that are only written whole */
