@@ -35,6 +35,36 @@ my $u = $t->upstream(sub {
         . '"members":[],"admins":[]}'];
 });
 
+# two groups: the members of the first one are too many, and come slowly
+my $raw = $t->raw_upstream(['request', [code => sub {
+    my ($socket, $read) = @_;
+
+    my $say = sub {
+        my ($text) = @_;
+        local $SIG{PIPE} = 'IGNORE';
+        return syswrite $socket, $text;
+    };
+    my $head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        . "Connection: close\r\n\r\n";
+
+    if ($read =~ m{^GET /api/groups\?}) {
+        $say->($head . '{"count":2,"items":[{"id":"MQ==","name":"one"},'
+            . '{"id":"Mg==","name":"two"}]}');
+
+    } elsif ($read =~ m{^GET /api/groups/MQ}) {
+        $say->($head . '{"items":[' . ' ' x 60_000);
+        for (1 .. 8) {
+            sleep 0.1 * $slow;
+            $say->(' ' x 1000);
+        }
+        $say->(']}');
+
+    } else {
+        sleep 0.3 * $slow;
+        $say->("$head" . '{"items":[]}');
+    }
+}], 'close']);
+
 my $cache = 'proxy_cache c; proxy_cache_valid any 1s; proxy_cache_key '
     . '"$server_name$request_method$uri"; proxy_cache_use_stale updating;';
 
@@ -58,7 +88,20 @@ my $locations = location('vinyldns', 'vinyldns', $to, base => '/same',
     }";
 
 $t->nginx(http => 'proxy_cache_path %%DIR%%/cache keys_zone=c:1m inactive=1h;',
-    servers => join '', map { "server {
+    servers => (join '', map { "server {
+        listen ${\ $t->listen};
+        server_name $_->[0];
+        group_response_buffer_size 16k;
+        location / {
+            group_dialect scim;
+            group_upstream_dialect portsip;
+            $_->[1]
+            proxy_pass http://${\ $raw->address};
+        }
+    }" } ['cached', $cache], ['buffered', $cache
+        . 'proxy_buffering on; proxy_buffers 2 4k; proxy_busy_buffers_size 4k;'],
+        ['plain', ''])
+    . join '', map { "server {
         listen ${\ $t->listen};
         server_name $_;
         proxy_cache_background_update @{[$_ eq 'background' ? 'on' : 'off']};
@@ -130,6 +173,20 @@ for my $host ('foreground', 'background') {
     subtest "$host: the calls of a plan" =>
         sub { names($host, '/plan/Groups/NDI0', 'displayName') };
 }
+
+subtest 'an answer that is too large, and another meanwhile' => sub {
+    for my $how ('cached', 'buffered', 'plain') {
+        $t->mark;
+        my $before = () = $raw->connections;
+        my $r = $t->get('/scim/v2/Groups', http1 => 1,
+            headers => [Host => $how]);
+        is($r->error, undef, "$how: the answer is whole") or diag($r->raw);
+        is($r->status, 502, 'the client is told') or diag($r->raw);
+        like($r->body, qr/larger than group_response_buffer_size/, 'what');
+        is(scalar(my @all = $raw->connections) - $before, 3, 'of three calls');
+        $t->like_log(qr/refused with 502: bad_gateway too_large/, 'logged');
+    }
+};
 
 $t->unlike_log(qr/reached by a subrequest/, 'nothing else was asked for');
 
