@@ -147,6 +147,7 @@ struct ngx_http_group_call_s {
     unsigned                   done:1;
     unsigned                   complete:1;    /* the body came to its end */
     unsigned                   too_large:1;
+    unsigned                   lost:1;        /* there was no memory for it */
     unsigned                   stopped:1;     /* by an error that is ours */
     unsigned                   failed:1;      /* the connection, before it */
     unsigned                   encoded:1;     /* Content-Encoding */

@@ -56,7 +56,10 @@ my $v = $t->upstream(sub {
     return [200, $JSON, '{"items":[{"id":"1","extension_number":"101"}]}']
         if $uri =~ m{/members$};
     return [200, $JSON, '{"id":"MQ==","name":"before"}'] if $method eq 'GET';
-    return [200, $JSON, ''];
+
+    # in chunks, and more than what is kept for it
+    return {status => 200, headers => $JSON, chunked => 1,
+        body => [(' ' x 3000) x 4]};
 });
 
 my $u = $t->upstream(sub {

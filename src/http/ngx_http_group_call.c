@@ -907,12 +907,13 @@ ngx_http_group_call_body_filter(ngx_http_request_t *sr,
                 call->too_large = 1;
             }
 
-            if (!call->too_large && len) {
+            if (!call->too_large && !call->lost
+                && ngx_http_group_call_grow(sr, call, len) != NGX_OK)
+            {
+                call->lost = 1;
+            }
 
-                if (ngx_http_group_call_grow(sr, call, len) != NGX_OK) {
-                    return NGX_ERROR;
-                }
-
+            if (!call->too_large && !call->lost && len) {
                 ngx_memcpy(call->answer.data + call->answer.len, b->pos, len);
                 call->answer.len += len;
             }
@@ -933,7 +934,7 @@ ngx_http_group_call_body_filter(ngx_http_request_t *sr,
 
     u = sr->upstream;
 
-    if (call->too_large && u && !u->buffering) {
+    if ((call->too_large || call->lost) && u && !u->buffering) {
 
         /*
          * The upstream is not read any more; that the connection failed, as

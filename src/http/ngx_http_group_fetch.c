@@ -116,6 +116,9 @@ ngx_http_group_fetch_done(ngx_http_group_call_t *call)
     if (fetch->status == 0 && call->rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         fetch->status = call->rc;
 
+    } else if (call->lost) {
+        fetch->failed = "no memory";
+
     } else if (call->too_large) {
         fetch->failed = "too large";
 

@@ -213,7 +213,7 @@ ngx_http_group_let_answer(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     call = ctx->call;
 
-    if (call->too_large || call->encoded || !call->complete
+    if (call->too_large || call->lost || call->encoded || !call->complete
         || call->status == 0)
     {
         ngx_memzero(&step, sizeof(ngx_group_step_t));

@@ -345,7 +345,7 @@ ngx_http_group_step_decode(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
 
     call = step->call;
 
-    if (call->too_large || call->encoded || !call->complete
+    if (call->too_large || call->lost || call->encoded || !call->complete
         || call->status == 0)
     {
         return ngx_http_group_answer_failed(r, ctx, step);
@@ -409,6 +409,12 @@ ngx_http_group_answer_failed(ngx_http_request_t *r,
     ngx_http_group_call_t  *call;
 
     call = step->call;
+
+    if (call->lost) {
+        ngx_group_error_set(&step->error, NGX_GROUP_INTERNAL, "memory",
+                            "there is no memory for this");
+        return NGX_OK;
+    }
 
     if (call->too_large) {
         return ngx_http_group_bad_gateway(step, "too_large",
