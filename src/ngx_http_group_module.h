@@ -429,9 +429,9 @@ ngx_http_group_call_t *ngx_http_group_call_of(ngx_http_request_t *r);
 /* whether nginx made it of such a subrequest, to update its cache */
 ngx_uint_t ngx_http_group_call_cloned(ngx_http_request_t *r);
 
-/* the subrequest of a call ends with it */
-void ngx_http_group_call_post(ngx_http_post_subrequest_t *ps,
-    ngx_http_group_call_t *call);
+/* a subrequest that ends with the call; NULL when there is no memory */
+ngx_http_request_t *ngx_http_group_call_subrequest(ngx_http_request_t *r,
+    ngx_http_group_call_t *call, ngx_str_t *uri, ngx_str_t *args);
 
 /* gives it the headers and the body of the call.  NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_group_call_headers(ngx_http_request_t *sr,

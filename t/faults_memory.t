@@ -336,7 +336,12 @@ for my $scenario (@scenarios) {
 
                 $t->expect_log(qr/worker process $pid exited/)
                     if worker() != $pid;
-                my $wrong = wrong_with($client, $r, $want);
+
+                # OpenSSL does not say of each failure that it was memory:
+                # then nobody is let in
+                my $refused = $what eq 'libc' && $name =~ /^a token/
+                    && $r->status == 401;
+                my $wrong = $refused ? '' : wrong_with($client, $r, $want);
                 $how{$r->error // $r->status}++;
                 $wrong{"$wrong, at " . $bad->where($t->{module})} //= $n
                     if $wrong;

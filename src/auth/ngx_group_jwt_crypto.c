@@ -38,6 +38,7 @@ static size_t ngx_group_der_integer_size(ngx_str_t *n);
 static u_char *ngx_group_der_head(u_char *p, ngx_uint_t tag, size_t len);
 static u_char *ngx_group_der_integer(u_char *p, ngx_str_t *n);
 static EVP_PKEY *ngx_group_jwt_public(u_char *der, size_t len);
+static ngx_uint_t ngx_group_jwt_nomem(void);
 static ngx_int_t ngx_group_jwt_ecdsa(ngx_str_t *signature,
     u_char der[NGX_GROUP_DER_ECDSA_LEN], size_t *len);
 
@@ -323,11 +324,30 @@ ngx_group_jwt_verify(ngx_group_jwt_key_t *key, ngx_str_t *text,
     EVP_MD_CTX_free(ctx);
 
     if (rc != 1) {
-        ERR_clear_error();
-        return NGX_DECLINED;
+        return ngx_group_jwt_nomem() ? NGX_ERROR : NGX_DECLINED;
     }
 
     return NGX_OK;
+}
+
+
+/* whether that is among the errors, which it clears */
+
+static ngx_uint_t
+ngx_group_jwt_nomem(void)
+{
+    ngx_uint_t     found;
+    unsigned long  error;
+
+    found = 0;
+
+    while ((error = ERR_get_error()) != 0) {
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+            found = 1;
+        }
+    }
+
+    return found;
 }
 
 

@@ -111,8 +111,7 @@ static ngx_str_t  ngx_http_group_kept[] = {
 ngx_int_t
 ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
 {
-    ngx_http_request_t          *sr;
-    ngx_http_post_subrequest_t  *ps;
+    ngx_http_request_t  *sr;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "group call \"%V %V\" body:%uz", &call->method, &call->path,
@@ -131,22 +130,8 @@ ngx_http_group_call_start(ngx_http_request_t *r, ngx_http_group_call_t *call)
         call->size = NGX_HTTP_GROUP_ANSWER;
     }
 
-    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
-    if (ps == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_group_call_post(ps, call);
-
-    /*
-     * In the background: it does not take its turn at the client's
-     * connection, where nothing of it is ever sent.
-     */
-
-    if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, ps,
-                            NGX_HTTP_SUBREQUEST_BACKGROUND)
-        != NGX_OK)
-    {
+    sr = ngx_http_group_call_subrequest(r, call, &r->uri, &r->args);
+    if (sr == NULL) {
         return NGX_ERROR;
     }
 
@@ -192,12 +177,40 @@ ngx_http_group_call_broken(ngx_http_request_t *sr)
 }
 
 
-void
-ngx_http_group_call_post(ngx_http_post_subrequest_t *ps,
-    ngx_http_group_call_t *call)
+/*
+ * In the background: it does not take its turn at the client's connection,
+ * where nothing of it is ever sent.
+ */
+
+ngx_http_request_t *
+ngx_http_group_call_subrequest(ngx_http_request_t *r,
+    ngx_http_group_call_t *call, ngx_str_t *uri, ngx_str_t *args)
 {
+    ngx_uint_t                   count;
+    ngx_http_request_t          *sr;
+    ngx_http_post_subrequest_t  *ps;
+
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    if (ps == NULL) {
+        return NULL;
+    }
+
     ps->handler = ngx_http_group_call_done;
     ps->data = call;
+
+    count = r->main->count;
+
+    if (ngx_http_subrequest(r, uri, args, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_BACKGROUND)
+        != NGX_OK)
+    {
+        /* nginx counts it before the last of its allocations */
+
+        r->main->count = count;
+        return NULL;
+    }
+
+    return sr;
 }
 
 

@@ -24,12 +24,11 @@ ngx_int_t
 ngx_http_group_fetch_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     ngx_group_fetch_t *fetch)
 {
-    ngx_str_t                    uri, args;
-    ngx_uint_t                   flags;
-    ngx_http_request_t          *sr;
-    ngx_pool_cleanup_t          *cln;
-    ngx_http_group_call_t       *call;
-    ngx_http_post_subrequest_t  *ps;
+    ngx_str_t               uri, args;
+    ngx_uint_t              flags;
+    ngx_http_request_t     *sr;
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_group_call_t  *call;
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "group fetch \"%V %V\"", &fetch->method, &fetch->uri);
@@ -44,10 +43,9 @@ ngx_http_group_fetch_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     }
 
     call = ngx_pcalloc(r->pool, sizeof(ngx_http_group_call_t));
-    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
     cln = ngx_pool_cleanup_add(r->pool, 0);
 
-    if (call == NULL || ps == NULL || cln == NULL) {
+    if (call == NULL || cln == NULL) {
         return NGX_ERROR;
     }
 
@@ -60,12 +58,8 @@ ngx_http_group_fetch_start(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx,
     call->media_type = fetch->media_type;
     call->headers = fetch->headers;
 
-    ngx_http_group_call_post(ps, call);
-
-    if (ngx_http_subrequest(r, &uri, &args, &sr, ps,
-                            NGX_HTTP_SUBREQUEST_BACKGROUND)
-        != NGX_OK)
-    {
+    sr = ngx_http_group_call_subrequest(r, call, &uri, &args);
+    if (sr == NULL) {
         return NGX_ERROR;
     }
 
