@@ -86,6 +86,9 @@ function policy.request(ctx)
     end
 end
 function policy.response(ctx)
+    if ctx.params.deny then
+        return ctx:deny("forbidden", "seen")
+    end
     for _, group in ipairs(ctx.group.items or {}) do
         group.name = "renamed"
     end
@@ -107,6 +110,13 @@ location /hook/$_/ {
     group_dialect $_;
     group_base_path /hook/$_;
     group_policy rename.lua;
+    proxy_pass $host;
+}
+location /log/$_/ {
+    group_dialect $_;
+    group_base_path /log/$_;
+    group_policy rename.lua deny=1;
+    group_mode log_only;
     proxy_pass $host;
 }
 END
@@ -156,6 +166,13 @@ subtest 'a patch' => sub {
         'and the client');
     is($group->{Operations}, undef, 'without the words of the patch');
     is(scalar(grep { $_->{method} eq 'PATCH' } $u->requests), 0, 'no patch');
+
+    $r = patch('/log/scim', 'g3');
+    is(scalar(grep { $_->{method} eq 'PUT' } $u->requests), 1,
+        'log_only: the group is written');
+    is(scalar(grep { $_->{method} eq 'PATCH' } $u->requests), 0,
+        'and not patched besides when a hook does not like the answer');
+    is($r->status, 200, 'which is let through');
 };
 
 # RFC 7644, 3.3

@@ -47,7 +47,8 @@ ngx_http_group_lets(ngx_http_request_t *r, ngx_http_group_ctx_t *ctx)
 
     /* nothing was sent yet, or a hook does not like what came back */
 
-    return ctx->started == 0 || ctx->state == NGX_HTTP_GROUP_ANSWER;
+    return ctx->started == 0
+           || (ctx->state == NGX_HTTP_GROUP_ANSWER && ctx->call);
 }
 
 
