@@ -973,9 +973,7 @@ subtest 'a hundred thousand members' => sub {
             is($r->status, 501, "$client to $upstream: too many calls")
                 or diag($r->raw);
             ok(in_dialect($client, $r), 'in the dialect');
-            like(($sent[-1] // {raw => ''})->{raw_head},
-                qr{^(?:DELETE /\S+/$UUID|POST /\S+/$ID/destroy) },
-                'and what was made is undone')
+            is(scalar(@sent), 0, 'and none of them is made')
                 or diag(map { $_->{raw_head} } @sent);
         }
     }
