@@ -99,7 +99,7 @@ $t->nginx(http => 'proxy_cache_path %%DIR%%/cache keys_zone=c:1m inactive=1h;',
             proxy_pass http://${\ $raw->address};
         }
     }" } ['cached', $cache], ['buffered', $cache
-        . 'proxy_buffering on; proxy_buffers 2 4k; proxy_busy_buffers_size 4k;'],
+        . 'proxy_buffers 2 4k; proxy_busy_buffers_size 4k;'],
         ['plain', ''])
     . join '', map { "server {
         listen ${\ $t->listen};
