@@ -151,7 +151,7 @@ ngx_group_rebase_text(ngx_group_rebase_t *rebase, ngx_str_t *to,
     base = &rebase->from;
 
     if ((size_t) (end - p) <= base->len
-        || ngx_memcmp(p, base->data, base->len) != 0
+        || (base->len && ngx_memcmp(p, base->data, base->len) != 0)
         || p[base->len] != '/')
     {
         return NGX_OK;
@@ -166,8 +166,14 @@ ngx_group_rebase_text(ngx_group_rebase_t *rebase, ngx_str_t *to,
 
     text->data = p;
 
-    p = ngx_cpymem(p, origin.data, origin.len);
-    p = ngx_cpymem(p, to->data, to->len);
+    if (origin.len) {
+        p = ngx_cpymem(p, origin.data, origin.len);
+    }
+
+    if (to->len) {
+        p = ngx_cpymem(p, to->data, to->len);
+    }
+
     p = ngx_cpymem(p, rest, end - rest);
 
     text->len = p - text->data;
